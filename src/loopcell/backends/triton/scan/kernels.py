@@ -1,4 +1,4 @@
-"""The kernels of a scan over time: h_t = a_t * h_{t-1} + b_t for every lane, a lane being one unit of one row.
+"""The kernels of a scan over time: h_t = a_t * h_{t-1} + b_t for every unit of every row.
 
     share     every block of steps, from 0: its share in the state after it, and the product of its coefficients
     carry     from block to block: the state before each
@@ -9,10 +9,18 @@ launch, so there is nothing to synchronise. A block's steps are the recurrence i
 which is kept as a mantissa in [1, 2) and an exponent, so that no coefficient takes it out of the range of numbers.
 
 The reverse scan is the same from the last step to the first, with each step's coefficient read one step later.
+
+A program has one row, LANES of its units and one block, and is one warp. `tl.range` sends for the loads of STAGES steps
+ahead, none of which waits for the state; it does so for vectors of at least 4 bytes an entry, so a row's restart is a
+32-bit number that every lane reads.
 """
 
 # Triton reads the annotations of a kernel's arguments: they must be no strings, so no `from __future__` here.
-# Loads are pipelined by tl.range: none waits for the state, so those of the next steps are on their way.
+# Functions of Triton that are compiled themselves, such as tl.zeros, are not used: they are interpreted only where
+# TRITON_INTERPRET was set before anybody imported Triton, and PyTorch may have.
+# It compiles the function that is written here: nothing may wrap it, as checks of annotations in tests would.
+
+from typing import no_type_check
 
 import triton
 import triton.language as tl
@@ -23,6 +31,7 @@ STAGES = tl.constexpr(4)
 
 
 @triton.jit
+@no_type_check
 def share_kernel(
     coefficient, offset, restart, share, mantissa, exponent,
     steps, rows, units, block_steps,
@@ -30,48 +39,53 @@ def share_kernel(
     REVERSE: tl.constexpr, RESTARTS: tl.constexpr, LANES: tl.constexpr,
 ):  # fmt: skip
     """Run every block of steps from 0; keep the state after it and the product of its coefficients."""
-    lane = tl.program_id(0) * LANES + tl.arange(0, LANES)
-    inside = lane < rows * units
-    a_lane = _of_lane(coefficient, lane, units, coefficient_row, coefficient_unit)
-    b_lane = _of_lane(offset, lane, units, offset_row, offset_unit)
+    row, unit = _own_part(units, LANES)
     block = tl.program_id(1)
-    h = tl.zeros([LANES], tl.float32)
+    inside = unit < units
+    a_first = coefficient + row * coefficient_row + unit * coefficient_unit
+    b_first = offset + row * offset_row + unit * offset_unit
+    restart_first = restart + row + unit * 0
+    h = tl.full([LANES], 0.0, tl.float32)
     product = tl.full([LANES], 1.0, tl.float32)
-    power = tl.zeros([LANES], tl.int32)
+    power = tl.full([LANES], 0, tl.int32)
     first = block * block_steps
     for k in tl.range(first, tl.minimum(first + block_steps, steps), num_stages=STAGES):
         t, source = _places(k, steps, REVERSE)
-        a = tl.load(a_lane + source * coefficient_step, mask=inside & (source < steps), other=1.0).to(tl.float32)
-        b = tl.load(b_lane + t * offset_step, mask=inside, other=0.0).to(tl.float32)
+        there = unit < tl.where(source < steps, units, 0)  # past the last step there is no coefficient: it is 1
+        a = tl.load(a_first + source * coefficient_step, mask=there, other=1.0).to(tl.float32)
+        b = tl.load(b_first + t * offset_step, mask=inside, other=0.0).to(tl.float32)
         if RESTARTS:
-            fresh = tl.load(restart + source * rows + lane // units, mask=inside & (source < steps), other=0) != 0
+            fresh = tl.load(restart_first + source * rows, mask=there, other=0) != 0
             h = tl.where(fresh, 0.0, h)
             product = tl.where(fresh, 1.0, product)
             power = tl.where(fresh, FORGOTTEN, power)
         h = a * h + b
         product, shift = _normalised(product * a)
         power += shift
-    at = block.to(tl.int64) * rows * units + lane
+    at = (tl.cast(block, tl.int64) * rows + row) * units + unit
     tl.store(share + at, h, mask=inside)
     tl.store(mantissa + at, product, mask=inside)
     tl.store(exponent + at, power, mask=inside)
 
 
 @triton.jit
+@no_type_check
 def carry_kernel(first, share, mantissa, exponent, carry, lanes, blocks, LANES: tl.constexpr):
-    """Go from block to block; keep the state before each."""
+    """Go from block to block; keep the state before each. Rows and units are one here, [blocks, lanes]."""
     lane = tl.program_id(0) * LANES + tl.arange(0, LANES)
     inside = lane < lanes
     h = tl.load(first + lane, mask=inside, other=0.0).to(tl.float32)
     for block in tl.range(0, blocks, num_stages=STAGES):
         at = tl.cast(block, tl.int64) * lanes + lane
-        tl.store(carry + at, h, mask=inside)
         power = tl.load(exponent + at, mask=inside, other=0)
-        passed_on = _scaled(tl.load(mantissa + at, mask=inside, other=0.0) * h, power)
-        h = tl.where(power < FORGOTTEN // 2, 0.0, passed_on) + tl.load(share + at, mask=inside, other=0.0)
+        fraction = tl.load(mantissa + at, mask=inside, other=0.0)
+        part = tl.load(share + at, mask=inside, other=0.0)
+        tl.store(carry + at, h, mask=inside)
+        h = tl.where(power < FORGOTTEN // 2, 0.0, _scaled(fraction * h, power)) + part
 
 
 @triton.jit
+@no_type_check
 def states_kernel(
     coefficient, offset, restart, carry, states,
     steps, rows, units, block_steps,
@@ -79,33 +93,39 @@ def states_kernel(
     REVERSE: tl.constexpr, RESTARTS: tl.constexpr, LANES: tl.constexpr, SUMS: tl.constexpr,
 ):  # fmt: skip
     """Run every block of steps from the state before it; keep the state after every step."""
-    lane = tl.program_id(0) * LANES + tl.arange(0, LANES)
-    inside = lane < rows * units
-    a_lane = _of_lane(coefficient, lane, units, coefficient_row, coefficient_unit)
-    b_lane = _of_lane(offset, lane, units, offset_row, offset_unit)
+    row, unit = _own_part(units, LANES)
     block = tl.program_id(1)
+    inside = unit < units
+    a_first = coefficient + row * coefficient_row + unit * coefficient_unit
+    b_first = offset + row * offset_row + unit * offset_unit
+    restart_first = restart + row + unit * 0
     lanes = tl.cast(rows, tl.int64) * units
-    h = tl.load(carry + block * lanes + lane, mask=inside, other=0.0).to(SUMS)
+    of_row = row * units + unit
+    h = tl.load(carry + block * lanes + of_row, mask=inside, other=0.0).to(SUMS)
     first = block * block_steps
     for k in tl.range(first, tl.minimum(first + block_steps, steps), num_stages=STAGES):
         t, source = _places(k, steps, REVERSE)
-        a = tl.load(a_lane + source * coefficient_step, mask=inside & (source < steps), other=1.0).to(SUMS)
-        b = tl.load(b_lane + t * offset_step, mask=inside, other=0.0).to(SUMS)
+        there = unit < tl.where(source < steps, units, 0)
+        a = tl.load(a_first + source * coefficient_step, mask=there, other=1.0).to(SUMS)
+        b = tl.load(b_first + t * offset_step, mask=inside, other=0.0).to(SUMS)
         if RESTARTS:
-            fresh = tl.load(restart + source * rows + lane // units, mask=inside & (source < steps), other=0) != 0
+            fresh = tl.load(restart_first + source * rows, mask=there, other=0) != 0
             h = tl.where(fresh, 0.0, h)
         h = a * h + b
-        tl.store(states + t * lanes + lane, h.to(states.dtype.element_ty), mask=inside)
+        tl.store(states + t * lanes + of_row, h.to(states.dtype.element_ty), mask=inside)
 
 
 @triton.jit
-def _of_lane(pointer, lane, units, row_stride, unit_stride):
-    """Return where the first step of every lane lies; tensors may be broadcast or transposed."""
-    row, unit = (lane // units).to(tl.int64), (lane % units).to(tl.int64)
-    return pointer + row * row_stride + unit * unit_stride
+@no_type_check
+def _own_part(units, LANES: tl.constexpr):
+    """Return the row and the units of this program."""
+    tiles = (units + LANES - 1) // LANES
+    program = tl.program_id(0)
+    return tl.cast(program // tiles, tl.int64), (program % tiles) * LANES + tl.arange(0, LANES)
 
 
 @triton.jit
+@no_type_check
 def _places(k, steps, REVERSE: tl.constexpr):
     """Return the step that is computed k-th, and the step whose coefficient it takes; 64 bits, as offsets need them."""
     t = tl.cast(k, tl.int64)
@@ -117,6 +137,7 @@ def _places(k, steps, REVERSE: tl.constexpr):
 
 
 @triton.jit
+@no_type_check
 def _normalised(product):
     """Return a product as a mantissa in [1, 2) and an exponent; what has no such form (0, infinity, NaN) with 0."""
     bits = product.to(tl.int32, bitcast=True)
@@ -127,6 +148,7 @@ def _normalised(product):
 
 
 @triton.jit
+@no_type_check
 def _scaled(value, exponent):
     """Return value * 2^exponent, in four parts, each of them a normal number."""
     # Shifted, not divided: shifts round alike in the interpreter and on a device.

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from loopcell.backends.triton.scan import kernels
 
-LANES = 128
-"""Lanes of one program: a warp's loads are then 128 bytes of one step, as wide as memory gives them."""
-PROGRAMS_A_PROCESSOR = 16
+MOST_LANES, FEWEST_LANES = 128, 32
+"""Units of one program, which is one warp: four a thread are loads of 16 bytes."""
+CARRY_LANES = 128
+PROGRAMS_A_PROCESSOR = 32
 FEWEST_STEPS = 64
 """A block below this costs more at its carry than it gains."""
 
@@ -17,46 +20,62 @@ FEWEST_STEPS = 64
 def triton_scan(coefficient: Tensor, offset: Tensor, first: Tensor, restart: Tensor | None, reverse: bool) -> Tensor:
     """Run a scan as kernels; a `ScanRunner`. Half precision is computed in float32.
 
-    Steps are cut into blocks where the rows and units alone do not fill the device; float64 has no blocks.
+    Steps are cut into blocks where rows and units alone do not fill the device; float64 has no blocks.
     """
-    steps, rows, units = offset.shape
-    states = torch.empty((steps, rows, units), dtype=offset.dtype, device=offset.device)
-    if not states.numel():
-        return states
+    shape = offset.shape
+    if not offset.numel():
+        return torch.empty_like(offset)
+    if restart is None and _is_flat(coefficient) and _is_flat(offset):  # then short rows waste no lanes
+        coefficient, offset, first = (tensor.flatten(-2).unsqueeze(-2) for tensor in (coefficient, offset, first))
     call = _ScanCall(coefficient, offset, restart, reverse)
-    block_steps = steps if offset.dtype == torch.float64 else steps_a_block(steps, rows * units, offset.device)
-    blocks = -(-steps // block_steps)
-    carry = first.contiguous() if blocks == 1 else _carries(call, first, block_steps, blocks)
+    states = torch.empty(offset.shape, dtype=offset.dtype, device=offset.device)
+    block_steps = call.steps if offset.dtype == torch.float64 else call.steps_a_block(offset.device)
+    blocks = -(-call.steps // block_steps)
+    carry = first.contiguous() if blocks == 1 else _carries(call, first.contiguous(), block_steps, blocks)
     sums = kernels.tl.float64 if offset.dtype == torch.float64 else kernels.tl.float32
-    kernels.states_kernel[call.grid(blocks)](
-        *call.tensors, carry, states, *call.numbers(block_steps), **call.constants, SUMS=sums
+    kernels.states_kernel[call.programs, blocks](
+        *call.tensors, carry, states, *call.numbers(block_steps), **call.options, SUMS=sums
     )
-    return states
+    return states.view(shape)
 
 
-def steps_a_block(steps: int, lanes: int, device: torch.device) -> int:
-    """Return into blocks of how many steps a sequence is cut, so that there are programs enough for the device."""
-    processors = torch.cuda.get_device_properties(device).multi_processor_count if device.type == "cuda" else 1
-    blocks = -(-processors * PROGRAMS_A_PROCESSOR // -(-lanes // LANES))
-    return min(steps, max(FEWEST_STEPS, -(-steps // blocks)))
+def _is_flat(tensor: Tensor) -> bool:
+    """Say whether the rows of every step lie one behind the other, so that [B, n] may be read as [1, B * n]."""
+    return tensor.stride(1) == tensor.stride(2) * tensor.shape[2]
 
 
 class _ScanCall:
-    """What all kernels of a call are given."""
+    """What all kernels of a call are given.
+
+    Attributes:
+        steps, rows, units: T, B, n.
+        programs: how many a block of steps has.
+        tensors: the coefficient, the offset and the restarts.
+        options: constants that the kernels are compiled for, and warps a program.
+    """
 
     def __init__(self, coefficient: Tensor, offset: Tensor, restart: Tensor | None, reverse: bool) -> None:
         self.steps, self.rows, self.units = offset.shape
+        lanes = min(MOST_LANES, max(FEWEST_LANES, 1 << (self.units - 1).bit_length()))
+        self.programs = self.rows * -(-self.units // lanes)
         # Without restarts any tensor may stand for them; nobody reads it.
-        restarts = offset if restart is None else restart.contiguous().view(torch.uint8)
-        self.tensors = (coefficient, offset, restarts)
+        self.tensors = (coefficient, offset, offset if restart is None else restart.int().contiguous())
         self.strides = (*coefficient.stride(), *offset.stride())
-        self.constants = {"REVERSE": reverse, "RESTARTS": restart is not None, "LANES": LANES}
-
-    def grid(self, blocks: int) -> tuple[int, int]:
-        return (-(-self.rows * self.units // LANES), blocks)
+        self.options: dict[str, Any] = {
+            "REVERSE": reverse,
+            "RESTARTS": restart is not None,
+            "LANES": lanes,
+            "num_warps": 1,
+        }
 
     def numbers(self, block_steps: int) -> tuple[int, ...]:
         return (self.steps, self.rows, self.units, block_steps, *self.strides)
+
+    def steps_a_block(self, device: torch.device) -> int:
+        """Return into blocks of how many steps the sequence is cut, so that there are programs enough."""
+        processors = torch.cuda.get_device_properties(device).multi_processor_count if device.type == "cuda" else 1
+        blocks = -(-processors * PROGRAMS_A_PROCESSOR // self.programs)
+        return min(self.steps, max(FEWEST_STEPS, -(-self.steps // blocks)))
 
 
 def _carries(call: _ScanCall, first: Tensor, block_steps: int, blocks: int) -> Tensor:
@@ -64,11 +83,11 @@ def _carries(call: _ScanCall, first: Tensor, block_steps: int, blocks: int) -> T
     shape = (blocks, call.rows, call.units)
     share, mantissa, carry = (torch.empty(shape, dtype=torch.float32, device=first.device) for _ in range(3))
     exponent = torch.empty(shape, dtype=torch.int32, device=first.device)
-    kernels.share_kernel[call.grid(blocks)](
-        *call.tensors, share, mantissa, exponent, *call.numbers(block_steps), **call.constants
+    kernels.share_kernel[call.programs, blocks](
+        *call.tensors, share, mantissa, exponent, *call.numbers(block_steps), **call.options
     )
     lanes = call.rows * call.units
-    kernels.carry_kernel[(-(-lanes // LANES),)](
-        first.contiguous(), share, mantissa, exponent, carry, lanes, blocks, LANES=LANES
+    kernels.carry_kernel[(-(-lanes // CARRY_LANES),)](
+        first, share, mantissa, exponent, carry, lanes, blocks, LANES=CARRY_LANES, num_warps=1
     )
     return carry
