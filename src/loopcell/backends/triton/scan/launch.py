@@ -66,6 +66,7 @@ class _ScanCall:
             "RESTARTS": restart is not None,
             "LANES": lanes,
             "num_warps": 1,
+            "enable_fp_fusion": True,  # said, since its default changes between versions of Triton
         }
 
     def numbers(self, block_steps: int) -> tuple[int, ...]:
@@ -88,6 +89,6 @@ def _carries(call: _ScanCall, first: Tensor, block_steps: int, blocks: int) -> T
     )
     lanes = call.rows * call.units
     kernels.carry_kernel[(-(-lanes // CARRY_LANES),)](
-        first, share, mantissa, exponent, carry, lanes, blocks, LANES=CARRY_LANES, num_warps=1
+        first, share, mantissa, exponent, carry, lanes, blocks, LANES=CARRY_LANES, num_warps=1, enable_fp_fusion=True
     )
     return carry
