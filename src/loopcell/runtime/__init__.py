@@ -4,11 +4,10 @@ from loopcell.backends.c import LONGEST, ChunkLayer, FusedChunks, FusedSteps, St
 from loopcell.backends.c.toolchain.threads import granted
 from loopcell.backends.lengths import Lengths
 from loopcell.backends.weights import ParameterSlice, WeightLayout, Weights
+from loopcell.runtime.asked import BACKENDS, backend, refuse_fallback
 from loopcell.runtime.branches import run_branched, shares_a_step
 from loopcell.runtime.dispatch import (
-    BACKENDS,
     autocast_dtype,
-    backend,
     first_obstacle,
     is_plain,
     may_fuse,
@@ -16,7 +15,6 @@ from loopcell.runtime.dispatch import (
     nothing_at_work,
     nothing_special,
     observer,
-    refuse_fallback,
     transformation,
 )
 from loopcell.runtime.execute import Executable

@@ -23,14 +23,13 @@ from loopcell.backends.lengths import Lengths
 from loopcell.backends.weights import WeightLayout, Weights
 from loopcell.equations.keys import Key
 from loopcell.errors import TensorError
+from loopcell.runtime.asked import demanded, refuse_fallback
 from loopcell.runtime.dispatch import (
     are_plain,
-    asked_for,
     described,
-    is_plain,
+    is_in_memory,
     nothing_at_work,
     observer,
-    refuse_fallback,
     transformation,
 )
 from loopcell.runtime.obstacles import HIGHER_ORDER, Obstacle, not_built, observed_backward, other_tensor
@@ -108,7 +107,7 @@ class _KernelFunction(torch.autograd.Function):
     def forward(ctx: Any, call: KernelCall, *tensors: Tensor) -> tuple[Tensor, ...]:
         results, saved = call.bound.training.run(call.launch, tensors, share=True)
         assert saved is not None  # this pass saves
-        ctx.call, ctx.demanded = call, asked_for() == "c"
+        ctx.call, ctx.demanded = call, demanded()
         shared = () if saved.steps is None else (saved.steps,)
         to_save = (*tensors, saved.block, *shared)
         ctx.save_for_backward(*to_save)
@@ -125,13 +124,13 @@ class _KernelFunction(torch.autograd.Function):
         signature = call.bound.signature
         count = len(signature.keys) + len(signature.shapes)
         all_saved = ctx.saved_tensors
-        _check_returned(all_saved, ctx.shapes, ctx.dtype)
+        check_returned(all_saved, ctx.shapes, ctx.dtype)
         tensors, saved = all_saved[:count], all_saved[count:]
         arriving = (d_output, *d_rest[: len(signature.kernels.states)])
         wanted = ctx.needs_input_grad[1:]
         # A gradient of this gradient, or an observer, needs operations to see: the same equations as PyTorch's.
         if torch.is_grad_enabled() or not (nothing_at_work() and are_plain(arriving) and are_plain(all_saved)):
-            refuse_fallback(obstacle_of_backward((*arriving, *all_saved)), demanded=ctx.demanded)
+            refuse_fallback(obstacle_of_backward((*arriving, *all_saved)), earlier=ctx.demanded)
             return (None, *_by_reference(call, tensors, arriving, wanted))
         # A hook on saved tensors may have brought them back in another layout.
         tensors = [contiguous_rows(tensor) for tensor in tensors]
@@ -147,11 +146,11 @@ def obstacle_of_backward(tensors: Sequence[Tensor | None]) -> Obstacle:
     at_work = HIGHER_ORDER if torch.is_grad_enabled() else transformation()
     if at_work is not None:
         return at_work
-    strange = [tensor for tensor in tensors if tensor is not None and not is_plain(tensor)]
+    strange = [tensor for tensor in tensors if tensor is not None and not is_in_memory(tensor)]
     return other_tensor(described(strange[0])) if strange else observed_backward(str(observer()))
 
 
-def _check_returned(saved: Sequence[Tensor], shapes: Sequence[torch.Size], dtype: torch.dtype) -> None:
+def check_returned(saved: Sequence[Tensor], shapes: Sequence[torch.Size], dtype: torch.dtype) -> None:
     """Refuse what hooks on saved tensors have put in their place, where a kernel would read something else in it.
 
     Raises:

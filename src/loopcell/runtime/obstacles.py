@@ -25,12 +25,21 @@ class Obstacle:
 _WITHOUT = 'run this part with backend("auto") or backend("reference")'
 
 REFERENCE_ASKED_FOR = Obstacle("it was asked for", 'ask for backend("auto") or backend("c")')
+NO_TRITON = Obstacle("Triton kernels are not there yet", _WITHOUT)
+NOT_NATIVE = Obstacle("torch has no operator for these equations", _WITHOUT)
 NO_COMPILER = Obstacle("there is no C compiler", ADVICE)
 OTHER_DEVICE = Obstacle("the kernels are for the CPU", "move the network and its input to the CPU")
 MIXED = Obstacle("the input, states and weights have several dtypes or devices", "convert them to one")
 TORCH_FUNC = Obstacle("a torch.func transformation is at work", _WITHOUT)
 FORWARD_MODE = Obstacle("forward-mode derivatives are at work", _WITHOUT)
 HIGHER_ORDER = Obstacle("a gradient of a gradient is wanted (create_graph=True), which kernels do not give", _WITHOUT)
+
+
+def asked_for_another(backend: str) -> Obstacle:
+    """Return the obstacle, to kernels in C, of another back end that was asked for."""
+    if backend == "reference":
+        return REFERENCE_ASKED_FOR
+    return Obstacle(f'backend("{backend}") was asked for', 'ask for backend("auto") or backend("c")')
 
 
 def other_dtype(dtype: torch.dtype) -> Obstacle:

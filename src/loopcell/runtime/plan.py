@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
-from loopcell.runtime.dispatch import first_obstacle, kernel_products, narrow_results, observer, refuse_fallback
-from loopcell.runtime.obstacles import Obstacle
+from loopcell.runtime.asked import refuse_fallback
+from loopcell.runtime.dispatch import kernel_products, narrow_results, observer
+from loopcell.runtime.obstacles import REFERENCE_ASKED_FOR, Obstacle
+from loopcell.runtime.programs import Programs
+from loopcell.runtime.routes import candidates, obstacle
 
 _HIGHER = "gradients of gradients as PyTorch operations"
+
+_RUNS = {
+    "c": "generated kernels for the CPU, forward and backward",
+    "native": "torch's own operator for these equations",
+    "triton": "generated Triton kernels, forward and backward",
+}
 
 
 @dataclass(frozen=True)
@@ -18,7 +28,7 @@ class Plan:
 
     Attributes:
         cell: the cell's name.
-        backend: "c" or "reference", by the names that `loopcell.backend` takes.
+        backend: "native", "triton", "c" or "reference", by the names that `loopcell.backend` takes.
         reason: why this one.
     """
 
@@ -28,44 +38,67 @@ class Plan:
 
     @property
     def fused(self) -> bool:
-        """True where generated kernels run."""
+        """True where one kernel runs a whole sequence: a generated one, or torch's own."""
         return self.backend != "reference"
 
     def __str__(self) -> str:
         return f"{self.cell}: {self.backend} ({self.reason})"
 
 
-def choose(cell: str, device: torch.device, dtype: torch.dtype, results: torch.dtype | None = None) -> Plan:
+def choose(programs: Programs, device: torch.device, dtype: torch.dtype, results: torch.dtype | None = None) -> Plan:
     """Choose the back end for a cell on tensors of a device and dtype, as things stand now.
 
     Args:
-        cell: its name.
+        programs: the cell.
         device: of the tensors.
         dtype: of the tensors.
         results: the dtype of results; None: that of what is multiplied.
 
     Raises:
-        UsageError: kernels are demanded, and cannot run.
+        UsageError: a back end is demanded, and cannot run.
     """
-    obstacle = first_obstacle(device, dtype)
-    if obstacle is not None:
-        return on_reference(cell, obstacle)
-    narrow = narrow_results(dtype)
-    how = ""
+    cell = programs.reference.program.cell.name
+    found: list[tuple[str, Obstacle]] = []
+    for name in candidates(device):
+        stands = obstacle(name, device, dtype, programs)
+        if stands is None:
+            return Plan(cell, name, _how(name, device, dtype, results, found))
+        found.append((name, stands))
+    return on_reference(cell, found or [("", REFERENCE_ASKED_FOR)])
+
+
+def _how(
+    name: str,
+    device: torch.device,
+    dtype: torch.dtype,
+    results: torch.dtype | None,
+    tried: Sequence[tuple[str, Obstacle]],
+) -> str:
+    """Say how a back end runs, and what stood against those before it."""
+    how, narrow = _RUNS[name], narrow_results(dtype, device)
     if narrow is not None:
-        products = "products in bfloat16, sums in float32" if kernel_products(narrow) else "computed in float32"
-        how = f"; {products}, results in {str(results or narrow).removeprefix('torch.')}"
+        products = "computed in float32"
+        if name != "c":
+            products = f"computed in {str(narrow).removeprefix('torch.')}"
+        elif kernel_products(narrow):
+            products = "products in bfloat16, sums in float32"
+        how += f"; {products}, results in {str(results or narrow).removeprefix('torch.')}"
     watcher = observer()
     if watcher is not None:
         how += f"; called as the operator loopcell::run, which {watcher} sees"
-    return Plan(cell, "c", f"generated kernels for the CPU, forward and backward{how}; {_HIGHER}")
+    return "; ".join([how, _HIGHER, *(f"not {other}: {stands.reason}" for other, stands in tried)])
 
 
-def on_reference(cell: str, obstacle: Obstacle) -> Plan:
+def on_reference(cell: str, found: Sequence[tuple[str, Obstacle]]) -> Plan:
     """Return the plan of a cell that runs on the reference path.
 
+    Args:
+        cell: its name.
+        found: the back ends that were tried, each with what stands against it.
+
     Raises:
-        UsageError: kernels are demanded.
+        UsageError: a back end is demanded.
     """
-    refuse_fallback(obstacle)
-    return Plan(cell, "reference", f"plain PyTorch, step by step: {obstacle.reason}")
+    refuse_fallback(found[0][1])
+    reasons = [f"{name}: {stands.reason}" if len(found) > 1 else stands.reason for name, stands in found]
+    return Plan(cell, "reference", f"plain PyTorch, step by step: {'; '.join(reasons)}")

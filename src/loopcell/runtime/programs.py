@@ -20,7 +20,7 @@ from loopcell.errors import InputError, LoopcellError
 from loopcell.passes import build_program
 from loopcell.passes.fuse import Fused
 from loopcell.passes.pipeline import ByIdentity
-from loopcell.runtime.dispatch import refuse_fallback
+from loopcell.runtime.asked import refuse_fallback
 from loopcell.runtime.obstacles import not_built
 
 
