@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,12 +25,15 @@ class ProductForm:
         rows: rows that are computed side by side; matrices are filled up to a multiple of them.
         in_blocks: those rows lie column after column, rather than one row after the other.
         kind: the numbers of the matrices.
+        group: columns whose numbers of one row lie side by side, zeros after the last: two in bfloat16 are the halves of
+            one number, which vectors take apart in place; four in int8 are what one instruction multiplies.
     """
 
     file: str
     rows: int
     in_blocks: bool
     kind: WeightKind
+    group: int = 1
 
     @property
     def kind_name(self) -> str:
@@ -39,22 +42,17 @@ class ProductForm:
 
     def text(self, most_columns: int) -> str:
         """Return the function, for matrices of at most so many columns."""
-        lies = "two columns after the other two" if self.in_pairs else "column after column"
+        lies = "two columns after the other two" if self.group == 2 else "column after column"
         words = {"WEIGHT": self.c_type, "MOST_COLUMNS": str(most_columns), "LIES": lies}
         form = re.sub(r"\b(WEIGHT|MOST_COLUMNS|LIES)\b", lambda found: words[found[1]], text(self.file))
-        chosen = r"\1" if self.in_pairs else r"\2"
+        chosen = r"\1" if self.group == 2 else r"\2"
         form = re.sub(r"#if PAIRS\n(.*?)#else\n(.*?)#endif\n", chosen, form, flags=re.DOTALL)
         return re.sub(r"WIDE\((.*?)\)", lambda found: self.kind.wide.format(found[1]), form)
 
     @property
-    def in_pairs(self) -> bool:
-        """True where two columns in bfloat16 are the halves of one number, which vectors take apart in place."""
-        return self.file == "product_vectors.c" and self.kind.c_type == "uint16_t"
-
-    @property
     def c_type(self) -> str:
         """The type in C of a number of a matrix."""
-        return "uint32_t" if self.in_pairs else self.kind.c_type
+        return "uint32_t" if self.group == 2 else self.kind.c_type
 
     def padded(self, rows: int) -> int:
         """Return a count of rows filled up to whole blocks."""
@@ -69,24 +67,28 @@ class ProductForm:
         filled = np.zeros((self.padded(len(stacked)), stacked.shape[1]), np.float32)
         filled[: len(stacked)] = stacked
         stored, scales = self.kind.store(filled)
-        if self.in_pairs:
-            even = np.pad(stored, ((0, 0), (0, stored.shape[1] % 2))).astype(np.uint32)
-            stored = even[:, ::2] | even[:, 1::2] << 16
+        stored = np.pad(stored, ((0, 0), (0, -stored.shape[1] % self.group)))
+        if self.group == 2:
+            wide = stored.astype(np.uint32)
+            stored = wide[:, ::2] | wide[:, 1::2] << 16
         if self.in_blocks:
-            stored = stored.reshape(-1, self.rows, stored.shape[1]).swapaxes(1, 2)
+            within = self.group if self.group == 4 else 1
+            stored = stored.reshape(-1, self.rows, stored.shape[1] // within, within).swapaxes(1, 2)
         return np.ascontiguousarray(stored).reshape(-1), scales
 
 
-SIMD: Mapping[str, tuple[str, int]] = {"plain": ("product_plain.c", 4), "vectors": ("product_vectors.c", 16)}
-"""The text and the rows of a block, by the name that --simd takes; int8 has one text, which compilers vectorise."""
+SIMD = ("plain", "vectors")
+"""What --simd takes."""
 
 
 def product_form(simd: str = "plain", weights: str = "float32") -> ProductForm:
     """Return a form by its names; UsageError lists them."""
     if simd not in SIMD:
         raise UsageError(f"there is no simd={simd!r}; there are {' and '.join(SIMD)}")
-    kind = weight_kind(weights)
+    kind, plain = weight_kind(weights), simd == "plain"
     if kind.c_type == "int8_t":
-        return ProductForm("product_int8.c", 4, in_blocks=False, kind=kind)
-    file, rows = SIMD[simd]
-    return ProductForm(file, rows, in_blocks=True, kind=kind)
+        file = "product_int8.c" if plain else "product_int8_vectors.c"
+        return ProductForm(file, 4 if plain else 16, in_blocks=not plain, kind=kind, group=1 if plain else 4)
+    pairs = kind.c_type == "uint16_t" and not plain
+    file = "product_plain.c" if plain else "product_vectors.c"
+    return ProductForm(file, 4 if plain else 16, in_blocks=True, kind=kind, group=2 if pairs else 1)

@@ -130,7 +130,7 @@ class CSource:
     def buffer_bytes(self) -> int:
         """The bytes of the arrays that a step keeps on the stack: what flows between stages, and the largest stage."""
         between = sum(quantity.size for quantity in self.inner)
-        narrow = 2 * self.most_columns if self.form.kind.c_type == "int8_t" else 0
+        narrow = 2 * (self.most_columns + -self.most_columns % self.form.group) if self.form.kind.c_type == "int8_t" else 0
         return 4 * (between + max((stage.scratch for stage in self.stages), default=0)) + narrow
 
     @property

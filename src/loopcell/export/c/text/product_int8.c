@@ -1,10 +1,10 @@
 /* y = W x, with W row after row in whole numbers of 8 bits, each row times a scale of its own. x is rounded to whole
- * numbers too, of as many bits as let no sum leave 32: at least 12 for up to 4,096 columns, 16 for up to 516. Sums of
+ * numbers too, of as many bits as let no sum leave 32: at least 12 for up to 4,096 columns, 15 for up to 518. Sums of
  * whole numbers may be taken in any order, so that every compiler can write them with the machine's vectors. */
 static void product(const int8_t *restrict w, const float *restrict scales, const float *restrict x, int columns,
                     int rows, float *restrict y) {
     int16_t narrow[MOST_COLUMNS];
-    const int32_t limit = 16909320 / columns < 32766 ? 16909320 / columns : 32766;
+    const int32_t limit = 16909320 / columns < 32639 ? 16909320 / columns : 32639;
     uint32_t most = 0;
     for (int column = 0; column < columns; column++) {
         const uint32_t bits = bits_of(x[column]) & 0x7fffffffu;
