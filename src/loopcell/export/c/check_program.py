@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 
+from loopcell.export.c.blob import set_up_words
+from loopcell.export.c.layout import Layout
 from loopcell.export.c.names import text
 from loopcell.export.c.source import CSource
 from loopcell.export.c.wav_program import reads_sound, wav_target
@@ -41,6 +43,7 @@ def check_text(source: CSource, inputs: Mapping[str, Numbers], answers: Mapping[
     ]
     comparisons = (f"compare({word}, out_{word} + at * {size}, {size});" for word, size in outputs)
     return text("check.c").format(
+        **set_up_words(source),
         name=source.name,
         NAME=source.name.upper(),
         steps=steps,
@@ -52,12 +55,14 @@ def check_text(source: CSource, inputs: Mapping[str, Numbers], answers: Mapping[
     )
 
 
-def makefile_text(source: CSource, multiply_adds: int) -> str:
+def makefile_text(source: CSource, multiply_adds: int, layout: Layout) -> str:
     """Return the Makefile; its speed target runs for about a second."""
     return text("Makefile").format(
         name=source.name,
+        source=layout.from_check,
+        include=f"-I{layout.from_check} " if layout.from_check else "",
         speed_steps=speed_steps(multiply_adds),
-        wav_target=wav_target(source),
+        wav_target=wav_target(source, layout.from_check),
         wav_program=f" {source.name}_wav" if reads_sound(source) else "",
     )
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from loopcell.backends.c.toolchain.target import run
 from loopcell.errors import LoopcellError
+from loopcell.export.c.blob import blob, set_up_words
 from loopcell.export.c.names import text
 from loopcell.export.c.source import CSource
 
@@ -53,7 +54,8 @@ class CProgram:
             CompiledError: the program failed.
         """
         done = subprocess.run(  # noqa: S603 - our own program
-            [*self.runner, str(self.path), str(again)],
+            [*self.runner, str(self.path.resolve()), str(again)],
+            cwd=self.path.parent,  # where weights lie
             input=_interleaved(self.source, inputs),
             capture_output=True,
             check=False,
@@ -82,6 +84,8 @@ def compile_program(source: CSource, folder: Path, command: Sequence[str], runne
         CompiledError: the compiler refused it.
     """
     (folder / "run.c").write_text(runner_text(source), encoding="utf-8")
+    if source.store == "blob":
+        (folder / f"{source.name}.weights").write_bytes(blob(source))
     program = folder / "run"
     compile_files(command, [folder / f"{source.name}.c", folder / "run.c"], program)
     return CProgram(program, source, runner)
@@ -108,6 +112,7 @@ def runner_text(source: CSource) -> str:
     reads = (f"fread(&{word}, 4, {one.size}, stdin) == {one.size}" for word, one in inputs)
     writes = (f"if (fwrite({word}, 4, {size}, stdout) != {size}) return 6;" for word, size in outputs)
     return text("run.c").format(
+        **set_up_words(source),
         name=source.name,
         NAME=source.name.upper(),
         declarations="\n".join(

@@ -15,11 +15,15 @@ class CForm:
         simd: "plain" for any compiler of C99, or "vectors" for GCC and Clang, with as wide vectors as the machine has.
         weights: the numbers of matrices and tables: "float32", "bfloat16", or "int8" with a scale for each row;
             vectors, states and sums are float32 in all.
+        store: "arrays" for weights in the code, or "blob" for a file NAME.weights that NAME_load takes and checks.
+        layout: "make" for all files in one folder, or "arduino" for a library of Arduino and PlatformIO.
         stack_limit: the most bytes of arrays that a step may keep on the stack.
     """
 
     simd: str = "plain"
     weights: str = "float32"
+    store: str = "arrays"
+    layout: str = "make"
     stack_limit: int = STACK_LIMIT
 
 

@@ -9,18 +9,18 @@ from functools import cached_property
 
 from loopcell.errors import UsageError
 from loopcell.export.c.argument_lines import argument_lines, is_token
+from loopcell.export.c.blob import blob_bytes
 from loopcell.export.c.code import StageCode, comment, indented
 from loopcell.export.c.frames import LOCAL_WORDS, FrameCode
 from loopcell.export.c.functions import used_functions, used_pieces
 from loopcell.export.c.names import Names, text, words
 from loopcell.export.c.product import ProductForm
+from loopcell.export.c.saving import AROUND_STATE, loading_lines, saving_lines
 from loopcell.export.c.stages import stage_code
 from loopcell.export.c.weights import Array, array_text
 from loopcell.export.step_model import Quantity, StepModel
 from loopcell.export.step_model.identity import identity
 
-_HEAD = 20  # bytes of a saved state before its numbers: the mark, the identity, the count; and after them the checksum
-_MARK = 0x3153434C  # "LCS1"
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,11 +31,16 @@ class CSource:
         model: what it computes.
         name: of files and functions, an identifier.
         form: how products are written.
+        store: "arrays" for weights in the code, or "blob" for a file of their own.
     """
 
     model: StepModel
     name: str
     form: ProductForm
+    store: str = "arrays"
+
+    number = "float"
+    """The type in C of what flows."""
 
     # -- what there is ---------------------------------------------------------------------------------
 
@@ -114,7 +119,7 @@ class CSource:
     @property
     def state_bytes(self) -> int:
         """The bytes of a saved state."""
-        return _HEAD + 4 * sum(size for _, size in self.states)
+        return AROUND_STATE + 4 * sum(size for _, size in self.states)
 
     @property
     def weight_bytes(self) -> int:
@@ -178,7 +183,7 @@ class CSource:
     def _fill(self) -> dict[str, str]:
         name = self.name
         weights = [f"const {array.c_type} *{array.name}; /* {array.comment} */" for array in self.arrays]
-        states = [f"float {field}[{size}];" for field, size in self.states]
+        states = [f"{self.number} {field}[{size}];" for field, size in self.states]
         numbers = [one for one in self._ends() if not is_token(one)]
         sizes = [f"#define {name.upper()}_{self.macros[one.name]} {one.size}" for one in numbers]
         arguments = argument_lines(self.model, self.quantities)
@@ -191,6 +196,7 @@ class CSource:
             "state_bytes": str(self.state_bytes),
             "parameters": ",\n             ".join(self.parameters()),
             "arguments": "\n".join(f" *     {line}" for line in arguments),
+            "set_up": text(f"set_up_{self.store}.h").strip("\n").format(name=name, NAME=name.upper(), bytes=blob_bytes(self.arrays)),
         }
 
     @property
@@ -204,9 +210,9 @@ class CSource:
         """Yield the parameters of a step: its inputs, then its outputs."""
         for quantity in self.model.inputs:
             word = self.quantities[quantity.name]
-            yield f"int32_t {word}" if is_token(quantity) else f"const float *{word}"
+            yield f"int32_t {word}" if is_token(quantity) else f"const {self.number} *{word}"
         for quantity in self.outputs:
-            yield f"float *{self.quantities[quantity.name]}"
+            yield f"{self.number} *{self.quantities[quantity.name]}"
 
     # -- the code --------------------------------------------------------------------------------------
 
@@ -216,14 +222,17 @@ class CSource:
         body = "\n".join(self._step())
         products = self.form.text(self.most_columns) if re.search(r"\bproduct\(", stages) else ""
         transform = text("fourier.c") if re.search(r"\bfourier\(", stages) else ""
-        saving = "\n".join(self._saving())
+        saving = "\n".join([*saving_lines(self), *(loading_lines(self) if self.store == "blob" else ())])
         saved = used_pieces("state.c", saving)
+        written = self.arrays if self.store == "arrays" else ()
         functions = used_functions(f"{stages}\n{products}\n{saved}")
         pieces = [
             *comment(f"{self.name}.c; what it does stands in {self.name}.h."),
             f'#include "{self.name}.h"',
             "",
-            *(f"static const {array.c_type} {array.name}[{array.values.size}];" for array in self.arrays),
+            "typedef char int_has_32_bits[sizeof(int) >= 4 ? 1 : -1]; /* on others the code would compute something else */",
+            "",
+            *(f"static const {array.c_type} {array.name}[{array.values.size}];" for array in written),
             "",
             functions,
             "",
@@ -240,7 +249,7 @@ class CSource:
             "",
             saving,
             "",
-            *(array_text(array) for array in self.arrays),
+            *(array_text(array) for array in written),
         ]
         return re.sub(r"\n{3,}", "\n\n", "\n".join(pieces)).rstrip("\n") + "\n"
 
@@ -250,16 +259,17 @@ class CSource:
             yield re.sub(r"\bSTATE \*", f"{self.name}_state *", typed)
 
     def _set_up(self) -> Iterator[str]:
-        yield f"int {self.name}_init({self.name}_model *model) {{"
-        yield from (f"    model->{array.name} = {array.name};" for array in self.arrays)
-        if not self.arrays:
-            yield "    model->none = 0;"
-        yield f"    return {self.name.upper()}_OK;"
-        yield "}"
-        yield ""
+        if self.store == "arrays":
+            yield f"int {self.name}_init({self.name}_model *model) {{"
+            yield from (f"    model->{array.name} = {array.name};" for array in self.arrays)
+            if not self.arrays:
+                yield "    model->none = 0;"
+            yield f"    return {self.name.upper()}_OK;"
+            yield "}"
+            yield ""
         yield f"void {self.name}_reset({self.name}_state *state) {{"
         for field, size in self.states:
-            yield f"    for (int unit = 0; unit < {size}; unit++) state->{field}[unit] = 0.0f;"
+            yield f"    for (int unit = 0; unit < {size}; unit++) state->{field}[unit] = 0;"
         if not self.states:
             yield "    state->none = 0;"
         yield "}"
@@ -269,7 +279,7 @@ class CSource:
         parameters = [f"const {name}_model *model", f"{name}_state *state", *self.parameters()]
         yield f"int {name}_step({', '.join(parameters)}) {{"
         for quantity in self.inner:
-            yield f"    float {self.quantities[quantity.name]}[{quantity.size}];"
+            yield f"    {self.number} {self.quantities[quantity.name]}[{quantity.size}];"
         for quantity in self.model.inputs:
             if is_token(quantity):
                 word, most = self.quantities[quantity.name], self.model.tokens(quantity.name)
@@ -286,33 +296,8 @@ class CSource:
         yield f"    return {name.upper()}_OK;"
         yield "}"
 
-    def _saving(self) -> Iterator[str]:
-        name, count = self.name, sum(size for _, size in self.states)
-        words = [f"0x{self.identity[place : place + 8]}u" for place in (0, 8)]
-        head = [f"0x{_MARK:08x}u", *words, f"{count}u"]
-        yield f"void {name}_state_save(const {name}_state *state, unsigned char *buffer) {{"
-        yield "    unsigned char *at = buffer;"
-        yield from (f"    at = put_word(at, {word});" for word in head)
-        yield from (f"    at = put_floats(at, state->{field}, {size});" for field, size in self.states)
-        if not self.states:
-            yield "    (void)state;"
-        yield f"    (void)put_word(at, checksum(buffer, {self.state_bytes - 4}));"
-        yield "}"
-        yield ""
-        yield f"int {name}_state_load({name}_state *state, const unsigned char *buffer, size_t bytes) {{"
-        yield "    const unsigned char *at = buffer + 16;"
-        yield f"    if (bytes != {self.state_bytes}) return {name.upper()}_BAD_STATE;"
-        for place, word in enumerate(head):
-            yield f"    if (get_word(buffer + {4 * place}) != {word}) return {name.upper()}_BAD_STATE;"
-        last = self.state_bytes - 4
-        yield f"    if (get_word(buffer + {last}) != checksum(buffer, {last})) return {name.upper()}_BAD_STATE;"
-        yield from (f"    at = get_floats(at, state->{field}, {size});" for field, size in self.states)
-        yield "    (void)at;" if self.states else "    (void)at, (void)state;"
-        yield f"    return {name.upper()}_OK;"
-        yield "}"
 
-
-_ENDINGS = ("ok", "bad_token", "bad_state", "bad_weights", "state_bytes")  # of the macros, in capitals
+_ENDINGS = ("ok", "bad_token", "bad_state", "bad_weights", "state_bytes", "weight_bytes")  # of the macros, in capitals
 
 _RULES = """C99; it allocates nothing, and calls nothing outside of itself.
 

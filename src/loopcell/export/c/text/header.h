@@ -18,8 +18,7 @@ typedef struct {{
 {states}
 }} {name}_state;
 
-/* Set up the model; once, before all else. */
-int {name}_init({name}_model *model);
+{set_up}
 
 /* Start a stream afresh. */
 void {name}_reset({name}_state *state);

@@ -5,13 +5,13 @@
 
 #include "{name}.h"
 
-int main(int count, char **words) {{
+{set_up}int main(int count, char **words) {{
     static {name}_model model;
     static {name}_state state;
     static unsigned char buffer[{NAME}_STATE_BYTES];
 {declarations}
     const long again = count > 1 ? strtol(words[1], NULL, 10) : 0;
-    if ({name}_init(&model)) return 3;
+    if ({begin}) return 3;
     {name}_reset(&state);
     for (long step = 1; {reading}; step++) {{
         if ({name}_step(&model, &state, {arguments})) return 4;
