@@ -44,7 +44,9 @@ def test_only_matrices_and_tables_are_narrow():
 @pytest.mark.parametrize("weights", KINDS)
 def test_packed_matrices_can_be_found_again(simd, weights):
     form = product_form(simd, weights)
-    packed, scales = form.pack([ROWS[:2], ROWS[2:]])
+    found = form.pack([ROWS[:2], ROWS[2:]])
+    packed, scales = found.values, found.scales
+    assert found.places is None
     depth, within = (3 if form.group == 2 else 5 + -5 % form.group), (4 if form.group == 4 else 1)
     blocks = packed.reshape(-1, depth // within, form.rows, within).swapaxes(1, 2) if form.in_blocks else packed
     rows = np.ascontiguousarray(blocks).reshape(-1, depth)

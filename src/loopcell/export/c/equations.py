@@ -76,7 +76,14 @@ class _Writer:
         call = f"step_{self.stage_name}({', '.join(argument for _, argument in needs)});"
         states = tuple((self.fields[state], size) for state, size in self.stage.states.items())
         return StageCode(
-            lines, call, arrays, states, self._scratch(), self.products.multiply_adds, self.products.columns
+            lines,
+            call,
+            arrays,
+            states,
+            self._scratch(),
+            self.products.multiply_adds,
+            self.products.columns,
+            self.products.left_out,
         )
 
     def _scratch(self) -> int:
@@ -104,9 +111,10 @@ class _Writer:
         names = [self.graph.nodes[index].label for index in group.results]
         rows = self.length(group.results[0])
         scales = f"model->{group.scales.name}, " if group.scales else ""
-        product = (
-            f"product(model->{group.array.name}, {scales}{operand}, {group.columns}, {group.rows}, {group.scratch});"
-        )
+        ends = f"{operand}, {group.columns}, {group.rows}, {group.scratch});"
+        product = f"product(model->{group.array.name}, {scales}{ends}"
+        if group.places:
+            product = f"sparse_product(model->{group.array.name}, model->{group.places.name}, {scales}{ends}"
         yield f"float {group.scratch}[{group.rows}]; /* {group.array.comment} */"
         yield product
         for place, name in enumerate(names):

@@ -185,6 +185,7 @@ def _report(source: CSource, recorded: Recorded, **measured: Any) -> CReport:
         allowed_error=recorded.allowed,
         weights=source.form.kind_name,
         narrowing=recorded.narrowing,
+        left_out=source.left_out,
         **known | measured,
     )
 

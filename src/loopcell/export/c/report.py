@@ -38,6 +38,7 @@ class CReport:
         allowed_error: what rounding to single precision explains.
         weights: the numbers of matrices and tables.
         narrowing: by how much the answers of the model with these differ from those with its weights in full.
+        left_out: numbers of matrices in blocks of zeros, which are neither stored nor multiplied.
         drift: the largest error of the first 1, 10, ... steps against the model in double precision.
     """
 
@@ -58,6 +59,7 @@ class CReport:
     allowed_error: float
     weights: str
     narrowing: float
+    left_out: int
     drift: Mapping[int, float]
 
     def as_json(self) -> dict[str, object]:
@@ -85,6 +87,9 @@ class CReport:
             ("RAM: a step", f"{self.buffer_bytes:,} bytes in arrays; {stack}"),
             ("saved state", f"{self.saved_state_bytes:,} bytes"),
         ]
+        if self.left_out:
+            whole = self.multiply_adds + self.left_out
+            rows.insert(2, ("zero blocks left out", f"{self.left_out:,} of {whole:,} multiply-adds, and their weights"))
         if self.microseconds is not None:
             rows.append(("time of a step", f"{self.microseconds:.3f} microseconds on {self.machine}"))
         table = "\n".join(f"| {what} | {value} |" for what, value in rows)

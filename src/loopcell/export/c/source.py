@@ -132,10 +132,15 @@ class CSource:
         return sum(stage.multiply_adds for stage in self.stages)
 
     @property
+    def left_out(self) -> int:
+        """Numbers of matrices that lie in zero blocks, which are neither stored nor multiplied."""
+        return sum(stage.left_out for stage in self.stages)
+
+    @property
     def buffer_bytes(self) -> int:
         """The bytes of the arrays that a step keeps on the stack: what flows between stages, and the largest stage."""
         between = sum(quantity.size for quantity in self.inner)
-        narrow = 2 * (self.most_columns + -self.most_columns % self.form.group) if self.form.kind.c_type == "int8_t" else 0
+        narrow = self.form.narrow_bytes * self.most_columns
         return 4 * (between + max((stage.scratch for stage in self.stages), default=0)) + narrow
 
     @property
@@ -220,7 +225,7 @@ class CSource:
         """Return the text of NAME.c."""
         stages = "\n\n".join("\n".join(self._with_names(stage.lines)) for stage in self.stages)
         body = "\n".join(self._step())
-        products = self.form.text(self.most_columns) if re.search(r"\bproduct\(", stages) else ""
+        products = self.form.text(self.most_columns, stages)
         transform = text("fourier.c") if re.search(r"\bfourier\(", stages) else ""
         saving = "\n".join([*saving_lines(self), *(loading_lines(self) if self.store == "blob" else ())])
         saved = used_pieces("state.c", saving)

@@ -1,7 +1,6 @@
-/* y = W x, with W in whole numbers of 8 bits, each row times a scale of its own. x is rounded to whole numbers too, of
- * as many bits as let no sum leave 32: at least 12 for up to 4,096 columns, 15 for up to 518. Sums of whole numbers may
- * be taken in any order: whichever form below a compiler takes, the answers are the same to the bit. W lies in blocks of
- * 16 rows, and in a block four columns after the other four, zeros after the last. */
+/* y = W x, with W in whole numbers of 8 bits, each row times a scale of its own. Sums of whole numbers may be taken in any
+ * order: whichever form below a compiler takes, the answers are the same to the bit. W lies in blocks of 16 rows, and in a
+ * block four columns after the other four, zeros after the last. */
 #define QUADS(columns) (((columns) + 3) / 4)
 #if defined(__AVX512VNNI__) && defined(__AVX512BW__)
 #include <immintrin.h>
@@ -108,27 +107,20 @@ _Pragma("GCC unroll 4")
 
 static void product(const int8_t *restrict w, const float *restrict scales, const float *restrict x, int columns,
                     int rows, float *restrict y) {
-    whole narrow = {0};
-    const int32_t limit = 16909320 / columns < 32639 ? 16909320 / columns : 32639;
+    int16_t narrow[MOST_COLUMNS];
+    whole parts = {0};
     const int quads = QUADS(columns);
-    uint32_t most = 0;
-    for (int column = 0; column < columns; column++) {
-        const uint32_t bits = bits_of(x[column]) & 0x7fffffffu;
-        most = bits > most ? bits : most;
-    }
-    /* Numbers that are not finite cannot be rounded, and those below 1e-30 leave no trace. */
-    if (most >= 0x7f800000u || most < 0x0da24260u) {
-        for (int row = 0; row < rows; row++) y[row] = most >= 0x7f800000u ? float_of(0x7fc00000u) : 0.0f;
+    const float down = narrowed(x, columns, narrow);
+    if (!(down > 0.0f)) {
+        for (int row = 0; row < rows; row++) y[row] = down;
         return;
     }
-    const float up = (float)limit / float_of(most), down = float_of(most) / (float)limit;
-    for (int column = 0; column < columns; column++)
-        put_whole(&narrow, column, (int32_t)(x[column] * up + (x[column] < 0.0f ? -0.5f : 0.5f)));
+    for (int column = 0; column < columns; column++) put_whole(&parts, column, narrow[column]);
     for (int row = 0; row < rows;) {
         int32_t sums[64];
         const int blocks = row + 64 <= rows ? 4 : 1;
-        if (blocks == 4) block_sums(w, &narrow, quads, 4, sums);
-        else block_sums(w, &narrow, quads, 1, sums);
+        if (blocks == 4) block_sums(w, &parts, quads, 4, sums);
+        else block_sums(w, &parts, quads, 1, sums);
         for (int at = 0; at < 16 * blocks; at++) y[row + at] = (float)sums[at] * (scales[row + at] * down);
         row += 16 * blocks;
         w += (ptrdiff_t)blocks * 64 * quads;
