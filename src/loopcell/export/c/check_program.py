@@ -12,7 +12,7 @@ from loopcell.export.c.layout import Layout
 from loopcell.export.c.names import text
 from loopcell.export.c.source import CSource
 from loopcell.export.c.wav_program import reads_sound, wav_target
-from loopcell.export.c.weights import float_lines
+from loopcell.export.c.weights import float_lines, whole_lines
 
 Numbers = npt.NDArray[np.generic]
 _MOST_NUMBERS = 20_000
@@ -48,8 +48,9 @@ def check_text(source: CSource, inputs: Mapping[str, Numbers], answers: Mapping[
         NAME=source.name.upper(),
         steps=steps,
         vectors="\n\n".join(_vectors(source, inputs, answers, steps)),
-        declarations="\n".join(f"static float {word}[{size}];" for word, size in outputs),
-        arguments=", ".join([*reads, *(word for word, _ in outputs)]),
+        declarations="\n".join(f"static {source.number} {word}[{size}];" for word, size in outputs),
+        step=source.step_call("&model", "&state", *reads, *(word for word, _ in outputs)),
+        number=source.number,
         comparisons="\n".join(f"        {line}" for line in comparisons),
         allowed=f"{allowed:.3g}",
     )
@@ -81,7 +82,12 @@ def _vectors(
             tokens = ", ".join(str(int(token)) for token in inputs[quantity.name].reshape(-1)[:steps])
             yield f"static const int32_t in_{word}[] = {{{tokens}}};"
         else:
-            yield f"static const float in_{word}[] = {{\n    {float_lines(inputs[quantity.name][:steps])}}};"
+            yield _numbers(source, f"in_{word}", inputs[quantity.name][:steps])
     for quantity in source.outputs:
         word = source.quantities[quantity.name]
-        yield f"static const float out_{word}[] = {{\n    {float_lines(answers[quantity.name][:steps])}}};"
+        yield _numbers(source, f"out_{word}", answers[quantity.name][:steps])
+
+
+def _numbers(source: CSource, name: str, values: Numbers) -> str:
+    lines = float_lines(values) if source.number == "float" else whole_lines(values)
+    return f"static const {source.number} {name}[] = {{\n    {lines}}};"

@@ -17,8 +17,10 @@ from loopcell.backends.c.toolchain.target import ADVICE, target
 from loopcell.errors import CheckFailed, UsageError
 from loopcell.export.c.blob import blob
 from loopcell.export.c.check_program import check_text, makefile_text, speed_steps
-from loopcell.export.c.compiled import STRICT, compile_files, compile_program
+from loopcell.export.c.compiled import STRICT, CProgram, compile_files, compile_program
 from loopcell.export.c.cpp import hpp_text
+from loopcell.export.c.fixed.record import InValues, fixed_source, in_values, record_fixed
+from loopcell.export.c.fixed.source import FixedSource
 from loopcell.export.c.form import AS_IT_COMES, CForm
 from loopcell.export.c.layout import Layout, arduino_texts, layout_of
 from loopcell.export.c.names import model_name
@@ -28,13 +30,15 @@ from loopcell.export.c.source import CSource
 from loopcell.export.c.verify import Recorded, demand_equal, drift, record
 from loopcell.export.c.wav_program import reads_sound, wav_text
 from loopcell.export.c.weights import demand_weights
-from loopcell.export.step_model import step_model_of
+from loopcell.export.step_model import StepModel, step_model_of
 from loopcell.files.whole_folder import demand_free, whole_folder
 
 FLAGS = ("-O3", "-ffp-contract=fast")
 """Those of the Makefile beside the model."""
 STORES = ("arrays", "blob")
 """What --store takes."""
+ARITHMETICS = ("float", "fixed")
+"""What --arithmetic takes."""
 SMALL = ("-Os",)
 """Those with which code and stack are counted, as small machines have them: unrolled loops take more of both."""
 
@@ -61,7 +65,8 @@ def to_c(
         folder: where the files go; made if it is not there.
         name: of the model in C, for files and functions; "" for the model's own.
         form: how the C is written.
-        data: inputs by name to verify with, [T, n] numbers or [T] tokens; None for random ones.
+        data: inputs by name to verify with, [T, n] numbers or [T] tokens; None for random ones. Fixed point needs them:
+            where the points of its numbers are follows from them.
         overwrite: write into a folder that is not empty.
         drift_steps: over how many steps the error is followed; each takes about 50 microseconds of NumPy.
         verify: False writes it unproven, such as where there is no compiler; the report then says so.
@@ -79,14 +84,9 @@ def to_c(
     demand_free(folder, overwrite=overwrite)
     step_model = step_model_of(model)
     layout = _demand_form(form)
-    source = CSource(
-        step_model, model_name(name or step_model.name), product_form(form.simd, form.weights), form.store
-    )
-    demand_weights(source.arrays)
-    _demand_stack(source, form.stack_limit)
     if verify and target() is None:
         raise UsageError(f"there is no C compiler to verify the export with: {ADVICE}, or say verify=False")
-    recorded = record(source, data)
+    source, recorded = _recorded(step_model, model_name(name or step_model.name), form, data)
     with whole_folder(folder, overwrite=overwrite) as files:
         texts = _texts(source, recorded, layout)
         report = _proven(texts, source, recorded, drift_steps) if verify else _report(source, recorded)
@@ -101,10 +101,28 @@ def to_c(
     return report
 
 
+def _recorded(
+    step_model: StepModel, name: str, form: CForm, data: Mapping[str, npt.NDArray[np.generic]] | None
+) -> tuple[CSource, Recorded]:
+    """Return a model in C, and what it is held against."""
+    if form.arithmetic == "fixed":
+        whole, inputs = fixed_source(step_model, name, form.weights, form.store, data)
+        _demand_stack(whole, form.stack_limit)
+        return whole, record_fixed(whole, inputs)
+    source = CSource(step_model, name, product_form(form.simd, form.weights), form.store)
+    demand_weights(source.arrays)
+    _demand_stack(source, form.stack_limit)
+    return source, record(source, data)
+
+
 def _demand_form(form: CForm) -> Layout:
     """Return the layout of a form; UsageError where its parts do not go together."""
     if form.store not in STORES:
         raise UsageError(f"there is no store={form.store!r}; there are {' and '.join(STORES)}")
+    if form.arithmetic not in ARITHMETICS:
+        raise UsageError(f"there is no arithmetic={form.arithmetic!r}; there are {' and '.join(ARITHMETICS)}")
+    if form.arithmetic == "fixed" and form.simd != "plain":
+        raise UsageError(f"fixed point is written in plain C: leave simd={form.simd!r} out")
     layout = layout_of(form.layout)
     if layout.code and form.store == "blob":
         raise UsageError("a library of Arduino has its weights in the code: leave store='blob' out, or layout='arduino'")
@@ -147,11 +165,17 @@ def _proven(texts: Mapping[str, str], source: CSource, recorded: Recorded, drift
             compiler=" ".join((Path(chosen.command[0]).name, *command[1:])),
             verified_steps=len(next(iter(recorded.answers.values()))),
             largest_error=error,
-            drift=drift(program, source.model, recorded, drift_steps) if drift_steps else {},
+            drift=_drift(program, source, recorded, drift_steps) if drift_steps else {},
             stack_bytes=stack,
             code_bytes=code_bytes(built / f"{source.name}.o"),
             microseconds=float(said.split()[0]),
         )
+
+
+def _drift(program: CProgram, source: CSource, recorded: Recorded, steps: int) -> dict[int, float]:
+    if isinstance(source, FixedSource):
+        return drift(InValues(program, source.fixed), source.model, in_values(source, recorded), steps)
+    return drift(program, source.model, recorded, steps)
 
 
 def _run(program: Path, *words: str) -> str:
@@ -178,12 +202,13 @@ def _report(source: CSource, recorded: Recorded, **measured: Any) -> CReport:
         parameters=source.model.parameters,
         multiply_adds=source.multiply_adds,
         weight_bytes=source.weight_bytes,
-        state_bytes=4 * sum(size for _, size in source.states),
+        state_bytes=source.number_bytes * sum(size for _, size in source.states),
         saved_state_bytes=source.state_bytes,
         buffer_bytes=source.buffer_bytes,
         machine=this_machine(),
         allowed_error=recorded.allowed,
         weights=source.form.kind_name,
+        arithmetic="fixed" if isinstance(source, FixedSource) else "float",
         narrowing=recorded.narrowing,
         left_out=source.left_out,
         **known | measured,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -27,8 +27,53 @@ class Packed:
     """
 
     values: npt.NDArray[Any]
-    scales: Floats | None
+    scales: npt.NDArray[Any] | None
     places: npt.NDArray[np.uint16] | None = None
+
+
+class Packing(Protocol):
+    """A way to store matrices."""
+
+    @property
+    def rows(self) -> int:
+        """Return how many rows are computed side by side."""
+
+    def padded(self, rows: int) -> int:
+        """Return a count of rows filled up to whole blocks."""
+
+    def pack(self, matrices: Sequence[Floats]) -> Packed:
+        """Return matrices [m, n], one below the other, as they are stored."""
+
+
+class Form(Protocol):
+    """A way to write products."""
+
+    @property
+    def file(self) -> str:
+        """Return the name of the text."""
+
+    @property
+    def rows(self) -> int:
+        """Return how many rows are computed side by side."""
+
+    @property
+    def in_blocks(self) -> bool:
+        """Say whether these lie column after column."""
+
+    @property
+    def group(self) -> int:
+        """Return how many columns lie side by side."""
+
+    @property
+    def kind_name(self) -> str:
+        """Return the name of the kind of weights."""
+
+    @property
+    def narrow_bytes(self) -> int:
+        """Return the bytes on the stack for each column of an operand."""
+
+    def text(self, most_columns: int, calls: str) -> str:
+        """Return the functions of products that C calls."""
 
 
 @dataclass(frozen=True)

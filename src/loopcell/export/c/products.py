@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from loopcell.backends.c.codegen.layout import Region
 from loopcell.errors import UsageError
 from loopcell.export.c.names import Names
-from loopcell.export.c.product import ProductForm
+from loopcell.export.c.product import Packing
 from loopcell.export.c.weights import Array
 from loopcell.export.step_model import Equations
 from loopcell.passes.sweeps import Contraction
@@ -60,7 +60,7 @@ class Products:
         columns: the most of a matrix.
     """
 
-    def __init__(self, region: Region, stage: Equations, stage_name: str, fields: Names, form: ProductForm) -> None:
+    def __init__(self, region: Region, stage: Equations, stage_name: str, fields: Names, form: Packing) -> None:
         self._graph, self._stage, self._stage_name = region.graph, stage, stage_name
         self._fields, self._form = fields, form
         self._arrays: dict[tuple[str, ...], tuple[Array, Array | None, Array | None]] = {}

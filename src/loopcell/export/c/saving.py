@@ -22,7 +22,7 @@ def saving_lines(source: CSource) -> Iterator[str]:
     yield f"void {name}_state_save(const {name}_state *state, unsigned char *buffer) {{"
     yield "    unsigned char *at = buffer;"
     yield from (f"    at = put_word(at, {word});" for word in head)
-    yield from (f"    at = put_floats(at, state->{field}, {size});" for field, size in source.states)
+    yield from (f"    at = put_{source.saves}(at, state->{field}, {size});" for field, size in source.states)
     if not source.states:
         yield "    (void)state;"
     yield f"    (void)put_word(at, checksum(buffer, {source.state_bytes - 4}));"
@@ -35,7 +35,7 @@ def saving_lines(source: CSource) -> Iterator[str]:
         yield f"    if (get_word(buffer + {4 * place}) != {word}) return {name.upper()}_BAD_STATE;"
     last = source.state_bytes - 4
     yield f"    if (get_word(buffer + {last}) != checksum(buffer, {last})) return {name.upper()}_BAD_STATE;"
-    yield from (f"    at = get_floats(at, state->{field}, {size});" for field, size in source.states)
+    yield from (f"    at = get_{source.saves}(at, state->{field}, {size});" for field, size in source.states)
     yield "    (void)at;" if source.states else "    (void)at, (void)state;"
     yield f"    return {name.upper()}_OK;"
     yield "}"

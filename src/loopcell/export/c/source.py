@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,13 +14,21 @@ from loopcell.export.c.code import StageCode, comment, indented
 from loopcell.export.c.frames import LOCAL_WORDS, FrameCode
 from loopcell.export.c.functions import used_functions, used_pieces
 from loopcell.export.c.names import Names, text, words
-from loopcell.export.c.product import ProductForm
+from loopcell.export.c.product import Form, ProductForm
 from loopcell.export.c.saving import AROUND_STATE, loading_lines, saving_lines
 from loopcell.export.c.stages import stage_code
 from loopcell.export.c.weights import Array, array_text
 from loopcell.export.step_model import Quantity, StepModel
 from loopcell.export.step_model.identity import identity
 
+
+
+RULES = """C99; it allocates nothing, and calls nothing outside of itself.
+
+Arrays that a step writes may not overlap those that it reads. Streams are states: any number of them, in any order, in
+any threads, beside one model. NaN in an input is a missing value where the stage that scales the input says so. An
+infinite number, or NaN, that reaches a recurrent layer stays in that stream until its state is reset. It never reaches
+another stream."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,11 +44,15 @@ class CSource:
 
     model: StepModel
     name: str
-    form: ProductForm
+    form: Form
     store: str = "arrays"
 
     number = "float"
     """The type in C of what flows."""
+    number_bytes = 4
+    saves = "floats"
+    """What the functions that save a state call its numbers."""
+    rules = RULES
 
     # -- what there is ---------------------------------------------------------------------------------
 
@@ -53,9 +65,10 @@ class CSource:
     @cached_property
     def stages(self) -> tuple[StageCode, ...]:
         """The code of each stage."""
-        fields = self._fields
+        fields, form = self._fields, self.form
+        assert isinstance(form, ProductForm)  # others have stages of their own
         named = zip(self.model.stages, self.stage_names, strict=True)
-        return tuple(stage_code(stage, name, fields, self.model, self.form) for stage, name in named)
+        return tuple(stage_code(stage, name, fields, self.model, form) for stage, name in named)
 
     @cached_property
     def _fields(self) -> Names:
@@ -119,7 +132,7 @@ class CSource:
     @property
     def state_bytes(self) -> int:
         """The bytes of a saved state."""
-        return AROUND_STATE + 4 * sum(size for _, size in self.states)
+        return AROUND_STATE + self.number_bytes * sum(size for _, size in self.states)
 
     @property
     def weight_bytes(self) -> int:
@@ -163,7 +176,7 @@ class CSource:
         title = "; ".join(getattr(stage, "doc", "") or type(stage).__name__.lower() for stage in self.model.stages)
         return "\n".join(
             [
-                *comment(f"{self.name}: {title}\n\nWritten by loopcell. {_RULES}"),
+                *comment(f"{self.name}: {title}\n\nWritten by loopcell. {self.rules}"),
                 f"#ifndef {guard}",
                 f"#define {guard}",
                 "",
@@ -201,6 +214,7 @@ class CSource:
             "state_bytes": str(self.state_bytes),
             "parameters": ",\n             ".join(self.parameters()),
             "arguments": "\n".join(f" *     {line}" for line in arguments),
+            "further_codes": "",
             "set_up": text(f"set_up_{self.store}.h").strip("\n").format(name=name, NAME=name.upper(), bytes=blob_bytes(self.arrays)),
         }
 
@@ -219,6 +233,10 @@ class CSource:
         for quantity in self.outputs:
             yield f"{self.number} *{self.quantities[quantity.name]}"
 
+    def step_call(self, *arguments: str) -> str:
+        """Return an expression that takes a step, and is not 0 where that failed."""
+        return f"{self.name}_step({', '.join(arguments)})"
+
     # -- the code --------------------------------------------------------------------------------------
 
     def code(self) -> str:
@@ -230,7 +248,7 @@ class CSource:
         saving = "\n".join([*saving_lines(self), *(loading_lines(self) if self.store == "blob" else ())])
         saved = used_pieces("state.c", saving)
         written = self.arrays if self.store == "arrays" else ()
-        functions = used_functions(f"{stages}\n{products}\n{saved}")
+        functions = self._functions(f"{stages}\n{products}\n{saved}")
         pieces = [
             *comment(f"{self.name}.c; what it does stands in {self.name}.h."),
             f'#include "{self.name}.h"',
@@ -257,6 +275,10 @@ class CSource:
             *(array_text(array) for array in written),
         ]
         return re.sub(r"\n{3,}", "\n\n", "\n".join(pieces)).rstrip("\n") + "\n"
+
+    def _functions(self, code: str) -> str:
+        """Return the functions of single numbers that C uses."""
+        return used_functions(code)
 
     def _with_names(self, lines: tuple[str, ...]) -> Iterator[str]:
         for line in lines:
@@ -297,16 +319,12 @@ class CSource:
         for word in ("model", "state", *(word for word in given if word not in checked)):
             if not re.search(rf"\b{word}\b", joined):
                 yield f"    (void){word};"
-        yield from indented(calls)
-        yield f"    return {name.upper()}_OK;"
+        yield from indented(self._calls(calls))
         yield "}"
 
+    def _calls(self, calls: Sequence[str]) -> Iterator[str]:
+        yield from calls
+        yield f"return {self.name.upper()}_OK;"
 
-_ENDINGS = ("ok", "bad_token", "bad_state", "bad_weights", "state_bytes", "weight_bytes")  # of the macros, in capitals
 
-_RULES = """C99; it allocates nothing, and calls nothing outside of itself.
-
-Arrays that a step writes may not overlap those that it reads. Streams are states: any number of them, in any order, in
-any threads, beside one model. NaN in an input is a missing value where the stage that scales the input says so. An
-infinite number, or NaN, that reaches a recurrent layer stays in that stream until its state is reset. It never reaches
-another stream."""
+_ENDINGS = ("ok", "bad_token", "bad_state", "bad_weights", "state_bytes", "weight_bytes", "clipped")  # of the macros, in capitals

@@ -18,11 +18,11 @@ static unsigned char saved[{NAME}_STATE_BYTES], damaged[{NAME}_STATE_BYTES];
 
 {declarations}
 
-static int step(int at) {{ return {name}_step(&model, &state, {arguments}); }}
+static int step(int at) {{ return {step}; }}
 
 static double worst;
 
-static void compare(const float *found, const float *expected, int count) {{
+static void compare(const {number} *found, const {number} *expected, int count) {{
     for (int place = 0; place < count; place++) {{
         const double error = fabs((double)found[place] - (double)expected[place]);
         if (!(error <= worst)) worst = error; /* NaN as well */
