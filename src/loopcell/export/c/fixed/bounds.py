@@ -18,9 +18,16 @@ def _products(a: Bounds, b: Bounds) -> Bounds:
     return min(found), max(found)
 
 
+def _power(value: float) -> float:
+    return math.exp(value) if value < 700 else math.inf
+
+
 RULES: dict[str, Callable[..., Bounds]] = {
     "sigmoid": lambda _: (0.0, 1.0),
     "tanh": lambda _: (-1.0, 1.0),
+    "exp": lambda a: (_power(a[0]), _power(a[1])),
+    "softplus": lambda _: (0.0, math.inf),
+    "sqrt": lambda _: (0.0, math.inf),
     "add": lambda a, b: (a[0] + b[0], a[1] + b[1]),
     "sub": lambda a, b: (a[0] - b[1], a[1] - b[0]),
     "mul": _products,

@@ -160,6 +160,9 @@ class FixedWriter(EquationsWriter):
         if node.op == "div":
             return self._narrowed(index, f"ratio({values[0]}, {values[1]})")
         fractions = [self.fixed.formats[arg].fraction for arg in node.args]
+        if node.op == "sqrt":
+            up = 2 * self.fixed.natural(index) - fractions[0]
+            return self._narrowed(index, f"root(lifted({values[0]}, {up}))")
         together = max(fractions[1:] if node.op == "where" else fractions)
         raised = [
             f"lifted({value}, {together - one})" if together > one else value

@@ -32,10 +32,12 @@ from loopcell.passes.sweeps import sweeps
 
 BOUNDED = {"sigmoid": 19, "tanh": 20}
 """Functions that are flat beyond a bound, 16 and 8: the fraction of their argument. Below 0 they follow from above it."""
-FUNCTIONS = (*BOUNDED, "exp", "log", "softplus", "sqrt")
+FUNCTIONS = (*BOUNDED, "exp", "log", "softplus")
 ALIGNED = ("add", "sub", "minimum", "maximum", "neg", "abs", "relu", "expand", "sized", "sum", "where")
 """Operations whose operands are brought to one fraction first."""
 INTERVALS = 512
+ROOM = 38
+"""Bits by which a number is shifted up before its root is taken, or one less: 23 and these are within 62."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,8 @@ class FixedEquations:
             return fractions[0] + (inverse.fraction if inverse else ON_THE_WAY - fractions[1])
         if node.op == "matmul":
             return self.matrices.fraction + fractions[1]
+        if node.op == "sqrt":
+            return (fractions[0] + ROOM) // 2
         return max(fractions[1:] if node.op == "where" else fractions)
 
     def target(self, key: Key) -> int:
@@ -194,7 +198,7 @@ class FixedEquations:
 
     def _demand(self, node: Node) -> None:
         own = self.stage.gives.name
-        if node.op not in (*ALIGNED, *FUNCTIONS, "mul", "div", "greater", "matmul"):
+        if node.op not in (*ALIGNED, *FUNCTIONS, "sqrt", "mul", "div", "greater", "matmul"):
             raise UsageError(f"fixed point has no arithmetic for `{node.op}`, which {own!r} needs")
         if node.op == "matmul" and self.graph.nodes[node.args[1]].op == "matmul":
             raise UsageError(f"fixed point has no product of a product, which {own!r} needs")
@@ -246,7 +250,7 @@ class FixedEquations:
             table = Table(node.op, BOUNDED[node.op], ON_THE_WAY)
         else:
             fraction = argument.fraction + ON_THE_WAY - argument.bits
-            reached = exact(node.op, grid_of(node.op, fraction))
+            reached = exact(node.op, np.clip(grid_of(node.op, fraction), *self._bounds[node.args[0]]))
             largest = float(np.abs(reached[np.isfinite(reached)]).max(initial=0.0))
             table = Table(node.op, fraction, fraction_for(largest, ON_THE_WAY, 1.0))
         self.tables[index] = table

@@ -54,7 +54,8 @@ def narrow(numbers: npt.ArrayLike, down: int, bits: int) -> Whole:
 
 def whole(values: npt.ArrayLike, fraction: int, bits: int) -> Whole:
     """Round values to numbers in fixed point."""
-    scaled = np.floor(np.asarray(values, np.float64) * 2.0**fraction + 0.5)
+    with np.errstate(over="ignore"):  # what is beyond doubles is clipped like all that is too large
+        scaled = np.floor(np.asarray(values, np.float64) * 2.0**fraction + 0.5)
     return np.clip(scaled, -limit(bits), limit(bits)).astype(np.int64)
 
 

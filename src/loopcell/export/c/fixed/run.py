@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -114,6 +115,8 @@ class FixedRun:
         elif node.op == "div":
             inverse = stage.inverses.get(index)
             found = ratio(*values) if inverse is None else values[0] * inverse.values
+        elif node.op == "sqrt":
+            found = root(values[0] << (2 * stage.natural(index) - fractions[0]))
         else:
             together = max(fractions[1:] if node.op == "where" else fractions)
             lifted = [value << max(0, together - one) for value, one in zip(values, fractions, strict=True)]
@@ -157,3 +160,9 @@ def ratio(left: Whole, right: Whole) -> Whole:
     safe = np.where(right == 0, 1, right)
     quotient = np.abs(left << ON_THE_WAY) // np.abs(safe) * np.sign(left) * np.sign(safe)
     return np.where(right == 0, np.where(left < 0, -1, 1) * np.int64(1 << 46), quotient)
+
+
+def root(numbers: Whole) -> Whole:
+    """Return square roots, rounded down; 0 of what is negative."""
+    flat = [math.isqrt(max(0, int(number))) for number in np.reshape(numbers, -1)]
+    return np.array(flat, np.int64).reshape(np.shape(numbers))

@@ -40,6 +40,19 @@ static inline int64_t ratio(int32_t a, int32_t b) {
     return lifted(a, 23) / b;
 }
 
+/* The square root, rounded down, digit by digit; 0 of what is negative. */
+static inline int64_t root(int64_t x) {
+    int64_t y = 0;
+    for (int64_t digit = (int64_t)1 << 60; x > 0 && digit; digit >>= 2) {
+        const int64_t next = y + digit;
+        y >>= 1;
+        if (x < next) continue;
+        x -= next;
+        y += digit;
+    }
+    return y;
+}
+
 /* A function between the two entries of a table around a place, `bits` of which are the way from one to the next; with 8
  * more bits after the point than an entry. */
 static inline int32_t between(const int16_t *entries, int32_t at, int bits) {
