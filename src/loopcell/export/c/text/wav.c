@@ -35,7 +35,7 @@ static int take(float sample) {{
     return 0;
 }}
 
-int main(int count, char **words) {{
+{set_up}int main(int count, char **words) {{
     unsigned char head[12], format[16] = {{0}}, together[8 * 4];
     FILE *file = count == 2 ? fopen(words[1], "rb") : NULL;
     unsigned long left = 0;
@@ -58,7 +58,7 @@ int main(int count, char **words) {{
     if (channels > 8) return fail("the file has more than 8 channels");
     if (!channels || !((kind == 1 && bits == 16) || (kind == 3 && bits == 32)))
         return fail("samples have to be whole numbers of 16 bits, or floats of 32");
-    {name}_init(&model);
+    if ({begin}) return 1;
     {name}_reset(&state);
     for (const unsigned long size = channels * bits / 8; whole || left >= size; left -= size) {{
         float sum = 0.0f;
