@@ -1,5 +1,6 @@
 """StepModel: what a whole model computes at one step, as data that every target of an export is written from."""
 
+from loopcell.export.step_model.averaging import averaged
 from loopcell.export.step_model.evaluate import StepRun
 from loopcell.export.step_model.formulas import formula
 from loopcell.export.step_model.of_layers import layer_stages
@@ -32,6 +33,7 @@ __all__ = [
     "Stage",
     "StepModel",
     "StepRun",
+    "averaged",
     "formula",
     "layer_stages",
     "step_model_of",

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from loopcell.data.examples import Scale
-from loopcell.equations import Value, maximum, minimum, sized, total
+from loopcell.equations import maximum, minimum, sized, total
 from loopcell.errors import UsageError
 from loopcell.export.step_model import (
     Delay,
@@ -21,7 +21,7 @@ from loopcell.export.step_model import (
     formula,
     layer_stages,
 )
-from loopcell.export.step_model.formulas import scale_stage
+from loopcell.export.step_model.formulas import scale_stage, with_inputs
 from loopcell.export.step_model.of_layers import as_floats
 from loopcell.export.step_model.stages import Floats
 from loopcell.tasks.core.step_models.heads import units_stage
@@ -195,7 +195,7 @@ def _settled(said: list[Equations], shift: Floats, rank: int | None, name: str, 
     """Return a quantile by its rank after calibration, or the mean, kept inside of the outer ones."""
     names = [f"x{number}" for number in range(len(said))]
 
-    def settled(moved: Any, values: list[Any]) -> Any:
+    def settled(values: list[Any], *, moved: Any) -> Any:
         mean, *rest = values
         rest = _in_order([value + getattr(moved, f"q{at}") for at, value in enumerate(_in_order(rest))])
         if rank is not None:
@@ -204,7 +204,7 @@ def _settled(said: list[Equations], shift: Floats, rank: int | None, name: str, 
 
     used = rank is not None or inside
     reads = said if used else said[:1]
-    graph = formula(_with_arguments(settled, names[: len(reads)]))
+    graph = formula(with_inputs(settled, names[: len(reads)]))
     learned = {f"moved.q{at}": np.ascontiguousarray(column) for at, column in enumerate(shift.T)} if used else {}
     size = said[0].gives.size
     read = dict(zip(names, (one.gives.name for one in reads), strict=False))
@@ -219,16 +219,3 @@ def _in_order(values: list[Any]) -> list[Any]:
         for at in range(done - 1):
             found[at], found[at + 1] = minimum(found[at], found[at + 1]), maximum(found[at], found[at + 1])
     return found
-
-
-def _with_arguments(settled: Any, names: list[str]) -> Any:
-    """Return a function of so many inputs that passes them on as a list; equations are read by the names of inputs."""
-    import inspect
-
-    def equations(*values: Value, moved: Any) -> Any:
-        return settled(moved, list(values))
-
-    kinds = inspect.Parameter
-    inputs = [kinds(name, kinds.POSITIONAL_OR_KEYWORD) for name in names]
-    equations.__signature__ = inspect.Signature([*inputs, kinds("moved", kinds.KEYWORD_ONLY)])  # type: ignore[attr-defined]
-    return equations
