@@ -6,6 +6,7 @@ What writes them is imported when first asked for: estimators, which say their s
 from typing import TYPE_CHECKING
 
 from loopcell.export.step_model import (
+    Cut,
     Delay,
     Equations,
     Frames,
@@ -49,6 +50,7 @@ __getattr__ = imported_when_asked(
 __all__ = [
     "CForm",
     "CReport",
+    "Cut",
     "Delay",
     "Equations",
     "Frames",

@@ -18,6 +18,7 @@ from loopcell.equations.names import ascii_name
 from loopcell.errors import InputError, UsageError
 from loopcell.export.drawn import drawn
 from loopcell.export.step_model import (
+    Cut,
     Delay,
     Equations,
     Join,
@@ -215,6 +216,16 @@ class _JoinModule(nn.Module):
         return torch.cat([known[name] for name in self._reads], -1), {}
 
 
+class _CutModule(nn.Module):
+    def __init__(self, stage: Cut) -> None:
+        super().__init__()
+        self._reads, self._start, self._size = stage.reads, stage.start, stage.gives.size
+
+    def forward(self, known: Tensors, _: Tensors) -> tuple[Tensor, Tensors]:
+        # A tensor of its own: a program may not answer with what it was given.
+        return known[self._reads].narrow(-1, self._start, self._size).clone(), {}
+
+
 class _MelBandsModule(nn.Module):
     window: Tensor
     bank: Tensor
@@ -237,6 +248,7 @@ _MODULES: dict[type, Callable[[Any], nn.Module]] = {
     Softmax: _SoftmaxModule,
     Delay: _DelayModule,
     Join: _JoinModule,
+    Cut: _CutModule,
     MelBands: _MelBandsModule,
 }
 

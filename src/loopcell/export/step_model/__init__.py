@@ -6,6 +6,7 @@ from loopcell.export.step_model.formulas import formula
 from loopcell.export.step_model.of_layers import layer_stages
 from loopcell.export.step_model.of_model import HasStepModel, step_model_of
 from loopcell.export.step_model.stages import (
+    Cut,
     Delay,
     Equations,
     Frames,
@@ -20,6 +21,7 @@ from loopcell.export.step_model.stages import (
 )
 
 __all__ = [
+    "Cut",
     "Delay",
     "Equations",
     "Frames",

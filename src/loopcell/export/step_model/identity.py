@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from loopcell.equations.serialise import fingerprint
-from loopcell.export.step_model.stages import Delay, Equations, Lookup, MelBands, Stage, StepModel
+from loopcell.export.step_model.stages import Cut, Delay, Equations, Lookup, MelBands, Stage, StepModel
 
 
 def identity(model: StepModel) -> str:
@@ -32,6 +32,10 @@ def digest_of(stage: Stage, reads: Sequence[str]) -> str:
     return total.hexdigest()
 
 
+def _shift(stage: Stage) -> int:
+    return stage.steps if isinstance(stage, Delay) else stage.start if isinstance(stage, Cut) else 0
+
+
 def _add(total: Any, stage: Stage, about: list[object], reads: object) -> None:
     """Add to a hash what a stage computes."""
     if isinstance(stage, Equations):
@@ -39,7 +43,7 @@ def _add(total: Any, stage: Stage, about: list[object], reads: object) -> None:
         about += [fingerprint(stage.graph), sorted(stage.sizes.items()), sorted(reads.items())]
         arrays = dict(sorted(stage.parameters.items()))
     else:
-        about += [reads, stage.steps if isinstance(stage, Delay) else 0]
+        about += [reads, _shift(stage)]
         arrays = {"table": stage.table} if isinstance(stage, Lookup) else {}
         arrays |= {"window": stage.window, "bank": stage.bank} if isinstance(stage, MelBands) else {}
     total.update(json.dumps(about).encode())

@@ -41,7 +41,8 @@ from loopcell.tasks.forecasting.series_stream import StreamedSeries
 from loopcell.tasks.forecasting.settings import ForecasterSettings, demand_segments
 from loopcell.tasks.forecasting.splits import ends_of
 from loopcell.tasks.forecasting.state import SeriesState, StoredHistory
-from loopcell.tasks.forecasting.step_model import chosen_series, forecaster_step
+from loopcell.tasks.forecasting.step_model import forecaster_step
+from loopcell.tasks.forecasting.step_reading import chosen_series, data_of
 from loopcell.tasks.forecasting.still import (
     Flags,
     flags_at,
@@ -215,8 +216,7 @@ class Forecaster(ForecasterSettings, BacktestedEstimator, StreamedSeries[StoredH
         row = chosen_series(self.names_, series)
         if self.still_[row].any():
             raise UsageError(f"{of(self.names_[row])} has a column that never varied in training: it has no scale")
-        scale = Scale(*(part[row] for part in self.scales_["targets"]))
-        return forecaster_step(self.network_, self.targets_, scale, follows=self.adapt_rate > 0)
+        return forecaster_step(self.network_, data_of(self, row), follows=self.adapt_rate > 0)
 
     # --- streams ---------------------------------------------------------------------------------------------------
 
