@@ -6,12 +6,8 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from loopcell.backends.c.toolchain.target import ADVICE, target
 from loopcell.errors import CheckFailed, UsageError
@@ -27,6 +23,7 @@ from loopcell.export.c.verify import Recorded, demand_equal, drift, record
 from loopcell.export.c.wav_program import reads_sound, wav_text
 from loopcell.export.c.weights import demand_weights
 from loopcell.export.step_model import step_model_of
+from loopcell.export.step_model.checks import Data
 from loopcell.files.whole_folder import demand_free, whole_folder
 
 FLAGS = ("-O3", "-ffp-contract=fast")
@@ -41,7 +38,7 @@ def to_c(
     *,
     name: str = "",
     form: CForm = AS_IT_COMES,
-    data: Mapping[str, npt.NDArray[np.generic]] | None = None,
+    data: Data | None = None,
     overwrite: bool = False,
     verify: bool = True,
     drift_steps: int = 1_000,
@@ -57,7 +54,8 @@ def to_c(
         folder: where the files go; made if it is not there.
         name: of the model in C, for files and functions; "" for the model's own.
         form: how the C is written.
-        data: inputs by name to verify with, [T, n] numbers or [T] tokens; None for random ones.
+        data: inputs by name to verify with, [T, n] numbers or [T] tokens; or what `model.step_check(X)` makes of your
+            own data, with the model's own answers. None for random ones.
         overwrite: write into a folder that is not empty.
         drift_steps: over how many steps the error is followed; each takes about 50 microseconds of NumPy.
         verify: False writes it unproven, such as where there is no compiler; the report then says so.
@@ -79,7 +77,7 @@ def to_c(
     _demand_stack(source, form.stack_limit)
     if verify and target() is None:
         raise UsageError(f"there is no C compiler to verify the export with: {ADVICE}, or say verify=False")
-    recorded = record(source, data)
+    recorded = record(source, data, model)
     with whole_folder(folder, overwrite=overwrite) as files:
         _write(files, source, recorded)
         report = _proven(files, source, recorded, drift_steps) if verify else _report(source, recorded)
@@ -157,6 +155,7 @@ def _report(source: CSource, recorded: Recorded, **measured: Any) -> CReport:
         saved_state_bytes=source.state_bytes,
         buffer_bytes=source.buffer_bytes,
         machine=this_machine(),
+        own_errors=dict(recorded.own),
         allowed_error=recorded.allowed,
         weights=source.form.kind_name,
         narrowing=recorded.narrowing,

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from loopcell.backends.c.toolchain.target import ADVICE, run
@@ -39,6 +39,8 @@ class CReport:
         weights: the numbers of matrices and tables.
         narrowing: by how much the answers of the model with these differ from those with its weights in full.
         drift: the largest error of the first 1, 10, ... steps against the model in double precision.
+        own_errors: by how much the model's own runs on these steps differ from the step in double precision, by the way
+            of each: "own offline", "own chunked", "own stepped", "own streamed".
     """
 
     name: str
@@ -59,6 +61,7 @@ class CReport:
     weights: str
     narrowing: float
     drift: Mapping[int, float]
+    own_errors: Mapping[str, float] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, object]:
         """Return it as plain values."""
@@ -103,6 +106,9 @@ class CReport:
             "explains), and not by a bit when its state is saved and loaded in between. `make check` does it again."
         )
         lines = [proof]
+        if self.own_errors:
+            ways = ", ".join(f"{error:.2g} ({way.removeprefix('own ')})" for way, error in self.own_errors.items())
+            lines += ["", f"The model itself, run on the same steps, differs from its step by at most {ways}."]
         if self.weights != "float32":
             moved = f"the answers of these steps move by at most {self.narrowing:.2g}"
             lines += ["", f"With weights in {self.weights} {moved}."]

@@ -1,6 +1,7 @@
 """StepModel: what a whole model computes at one step, as data that every target of an export is written from."""
 
 from loopcell.export.step_model.averaging import averaged
+from loopcell.export.step_model.checks import HasStepCheck, OwnRun, StepCheck
 from loopcell.export.step_model.evaluate import StepRun
 from loopcell.export.step_model.formulas import formula
 from loopcell.export.step_model.of_layers import layer_stages
@@ -25,14 +26,17 @@ __all__ = [
     "Delay",
     "Equations",
     "Frames",
+    "HasStepCheck",
     "HasStepModel",
     "Join",
     "Lookup",
     "MelBands",
     "Output",
+    "OwnRun",
     "Quantity",
     "Softmax",
     "Stage",
+    "StepCheck",
     "StepModel",
     "StepRun",
     "averaged",

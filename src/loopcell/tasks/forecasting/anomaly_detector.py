@@ -13,7 +13,7 @@ from torch import nn
 
 from loopcell.data import Series
 from loopcell.errors import DataError, InputError, UsageError
-from loopcell.export.step_model import StepModel
+from loopcell.export.step_model import StepCheck, StepModel
 from loopcell.insight import Prediction
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
@@ -33,6 +33,7 @@ from loopcell.tasks.forecasting.series_stream import StreamedSeries
 from loopcell.tasks.forecasting.settings import AnomalySettings
 from loopcell.tasks.forecasting.sizes import Sizes
 from loopcell.tasks.forecasting.starts import firsts_from
+from loopcell.tasks.forecasting.step_checks import detection_run, series_check
 from loopcell.tasks.forecasting.step_detections import detector_step
 from loopcell.tasks.forecasting.step_reading import chosen_series, data_of
 from loopcell.tasks.forecasting.still import never_changed, never_changes
@@ -267,6 +268,10 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator, StreamedSeries[Watched, 
         demand_single_scores(self.smooth)
         data = data_of(self, chosen_series(self.names_, series))
         return detector_step(self.network_, data, self.threshold_, self.still_)
+
+    def step_check(self, data: Any, series: str | None = None) -> StepCheck:
+        """Return a series of a table as steps, with the detector's own scores; see `loopcell.export.verify`."""
+        return series_check(self, data, series, lambda _, one, count: detection_run(self, one, count))
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from loopcell.data import Ragged
 from loopcell.data.examples import with_beside
 from loopcell.errors import DataError, UsageError
-from loopcell.export.step_model import StepModel
+from loopcell.export.step_model import StepCheck, StepModel
 from loopcell.insight import Prediction
 from loopcell.layers import State
 from loopcell.tasks.core.estimator import (
@@ -38,6 +38,7 @@ from loopcell.tasks.core.settings import TaggerSettings
 from loopcell.tasks.sequences.causal import demand_no_look_ahead, demand_one_state, demand_single_tokens
 from loopcell.tasks.sequences.ensembles import TaggerEnsemble
 from loopcell.tasks.sequences.pieces import read_piece
+from loopcell.tasks.sequences.step_checks import aligned_check
 from loopcell.tasks.sequences.step_models import tagger_step
 from loopcell.tasks.sequences.step_tables import Answers, Tagged, step_table
 from loopcell.tasks.sequences.tag_stream import StreamedTagger
@@ -159,6 +160,10 @@ class SequenceTagger(TaggerSettings, SequenceEstimator, StreamedTagger):
         self._fitted()
         demand_no_look_ahead(self, "tagger")
         return tagger_step(self.input_, self.network_, self.classes_, several=self.targets_.several)
+
+    def step_check(self, data: Any) -> StepCheck:
+        """Return the first sequence as steps, with the tagger's own answers; see `loopcell.export.verify`."""
+        return aligned_check(self, data)
 
     def _next_scores(self, steps: Any, state: State | None, times: Any = None) -> tuple[Tensor, State]:
         """Return the scores [T, K] of a piece of one sequence, and the state after it."""
