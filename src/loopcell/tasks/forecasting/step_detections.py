@@ -11,7 +11,7 @@ from loopcell.export.step_model import Delay, Equations, Join, Output, Quantity,
 from loopcell.export.step_model.stages import Floats
 from loopcell.tasks.forecasting.errors import UsualErrors
 from loopcell.tasks.forecasting.step_forecasts import forecast_stages
-from loopcell.tasks.forecasting.step_reading import SeriesData, demand_steps, series_step
+from loopcell.tasks.forecasting.step_reading import SeriesData, demand_step_model, series_step
 
 
 def detector_step(network: Any, data: SeriesData, threshold: float, still: list[int]) -> StepModel:
@@ -26,7 +26,7 @@ def detector_step(network: Any, data: SeriesData, threshold: float, still: list[
     Raises:
         UsageError: the network reads what a step is not given, or not step by step.
     """
-    demand_steps(network, data.covariates, "anomaly detector")
+    demand_step_model(network, data.covariates, "anomaly detector")
     step = series_step(network, data)
     forecasts, said = forecast_stages(network, step, 1)
     stages: list[Stage] = [*step.stages, *forecasts]

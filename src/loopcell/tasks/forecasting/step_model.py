@@ -17,7 +17,7 @@ from loopcell.export.step_model.stages import Floats
 from loopcell.tasks.core.step_models.heads import units_stage
 from loopcell.tasks.forecasting.heads import Mean, Quantiles
 from loopcell.tasks.forecasting.step_forecasts import forecast_stages
-from loopcell.tasks.forecasting.step_reading import SeriesData, demand_steps, series_step
+from loopcell.tasks.forecasting.step_reading import SeriesData, demand_step_model, series_step
 
 FOLLOWS = "quantiles are those of training: they do not follow the values that come (adapt_rate), as predict's do"
 
@@ -33,7 +33,7 @@ def forecaster_step(network: Any, data: SeriesData, *, follows: bool) -> StepMod
     Raises:
         UsageError: the network reads what a step is not given, or not step by step.
     """
-    demand_steps(network, data.covariates, "forecaster")
+    demand_step_model(network, data.covariates, "forecaster")
     if not isinstance(network.head_kind, Mean | Quantiles):
         raise UsageError("a step gives means and quantiles that were learned: fit with head='mean' or 'quantiles'")
     step = series_step(network, data)

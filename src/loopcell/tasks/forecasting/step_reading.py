@@ -99,7 +99,7 @@ class SeriesStep:
     notes: tuple[str, ...]
 
 
-def demand_steps(network: Any, covariates: Covariates, name: str) -> None:
+def demand_step_model(network: Any, covariates: Covariates, name: str) -> None:
     """Refuse a network that reads what a step is not given.
 
     Args:
@@ -131,7 +131,7 @@ def series_step(network: ForecastNetwork, data: SeriesData) -> SeriesStep:
     """Return what reads a step of a series.
 
     Args:
-        network: trained, as `demand_steps` lets it through.
+        network: trained, as `demand_step_model` lets it through.
         data: what training found.
     """
     count, covariates = len(data.targets), data.covariates

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from os import PathLike
+from pathlib import Path
+
 import numpy as np
 import torch
 
@@ -11,8 +14,9 @@ from loopcell.export.step_model.checks import MOST_STEPS
 from loopcell.export.step_model.of_layers import as_floats
 from loopcell.tasks.core.inputs.text import token_labels
 from loopcell.tasks.core.step_models.heads import head_stage, probability_stages
+from loopcell.tasks.core.streaming.stream import Stream
 from loopcell.tasks.language_model.network import LanguageModelNetwork
-from loopcell.tasks.language_model.stream import TextStream
+from loopcell.tasks.language_model.stream import NextToken
 
 
 def language_model_step(network: LanguageModelNetwork) -> StepModel:
@@ -31,17 +35,19 @@ def language_model_step(network: LanguageModelNetwork) -> StepModel:
     return StepModel("language_model", (token,), stages, (Output("probabilities", tokens),), {"tokens": list(tokens)})
 
 
-def text_check(network: LanguageModelNetwork, stream: TextStream, text: str) -> StepCheck:
+def text_check(network: LanguageModelNetwork, stream: Stream[NextToken], text: str | PathLike[str]) -> StepCheck:
     """Return the tokens of a text as steps, with what the model says after each: at once, and from a stream.
 
     Args:
         network: trained.
         stream: of it, at its beginning.
-        text: of which the first 2,000 tokens count.
+        text: or the path of one; of which the first 2,000 tokens count.
 
     Raises:
-        DataError: the text is empty.
+        DataError: the text is empty, or its file cannot be read.
     """
+    if isinstance(text, PathLike):
+        text = _beginning(Path(text))
     ids = np.array(network.vocabulary.encode(text, unknown="replace")[:MOST_STEPS], np.int64)
     if not len(ids):
         raise DataError("the text is empty: there is no step to hold the export against")
@@ -55,3 +61,12 @@ def text_check(network: LanguageModelNetwork, stream: TextStream, text: str) -> 
         for way, found in (("own offline", whole), ("own streamed", streamed))
     }
     return StepCheck({"token": ids}, runs)
+
+
+def _beginning(path: Path) -> str:
+    """Return as much of a file as a check looks at; what is cut in two at its end is left out."""
+    try:
+        with path.open("rb") as file:
+            return file.read(16 * MOST_STEPS).decode("utf-8-sig", errors="ignore")
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
