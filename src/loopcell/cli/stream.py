@@ -12,7 +12,7 @@ import typer
 from loopcell.cli import early
 from loopcell.cli.columns import CARRIED, READING
 from loopcell.cli.flags import Flag, Settings, flags_of, with_flags
-from loopcell.cli.live import NAME, STOPPED, Live, LiveWriter, StateFile, answer_live, is_of_sound, signals, stream_of
+from loopcell.cli.live import NAME, STOPPED, Live, LiveWriter, StateFile, answer_live, is_of_sound, live_output, signals, stream_of
 from loopcell.cli.predictions import DELIMITERS, Form, Output, PredictedRow, form_of, write
 from loopcell.cli.reporting import Debug, reporting, say_note
 from loopcell.cli.standard_input import STANDARD, is_standard
@@ -55,12 +55,8 @@ def stream(
         early.demand_model(find_model(model))
         spec = Settings(FLAGS, typed).build(FileExamples, files=[source])
         loaded = load_model(find_model(model))
-        live = Live(state, answers, spec, form)
+        live = Live(state, answers, spec, form, None if output == STANDARD else output)
         is_live = is_standard(source)
-        if is_live and output not in (None, STANDARD):
-            raise UsageError(
-                "--output is for what has an end; live answers go to standard output, as they come (>> FILE)"
-            )
         if not hasattr(loaded, "stream") or not is_of_sound(loaded.stream()):
             if not is_live:
                 raise UsageError(f"a {type(loaded).__name__} of rows reads lines: loopcell stream MODEL < {source}")
@@ -115,8 +111,8 @@ class _SoundSession:
 
         sound = PipedSound(sys.stdin.buffer, NAME)  # type: ignore[arg-type]  # a buffered reader
         self._demand_rate(sound.sample_rate, NAME)
-        writer = LiveWriter(self._stream, (SECONDS,), DELIMITERS.get(self._live.form))
-        with signals() as wait:
+        with live_output(self._live) as out, signals() as wait:
+            writer = LiveWriter(self._stream, (SECONDS,), DELIMITERS.get(self._live.form), out)
             chunks = sound.chunks(CHUNK)
             if sound.sample_rate != self._stream.sample_rate:
                 rates = Rates(sound.sample_rate, self._stream.sample_rate)

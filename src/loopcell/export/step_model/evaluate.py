@@ -67,14 +67,19 @@ class StepRun:
         """Take a step; gives the outputs by name.
 
         Raises:
-            InputError: an input is missing, unknown or of another length.
+            InputError: an input is missing, unknown, of another length or no number.
         """
         known: dict[str, Any] = {}
         names = [quantity.name for quantity in self.model.inputs]
         if sorted(inputs) != sorted(names):
             raise InputError(f"a step of {self.model.name!r} takes {', '.join(names)}; got {', '.join(inputs)}")
         for quantity in self.model.inputs:
-            value = np.asarray(inputs[quantity.name], np.int64 if quantity.kind == "token" else np.float64).reshape(-1)
+            given = np.asarray(inputs[quantity.name])
+            token = quantity.kind == "token"
+            if given.dtype.kind not in ("iu" if token else "iufb"):
+                kind = "the number of a token" if token else "numbers"
+                raise InputError(f"the input {quantity.name!r} takes {kind}; got {given.dtype}")
+            value = given.astype(np.int64 if token else np.float64).reshape(-1)
             if value.shape != (quantity.size,):
                 raise InputError(f"the input {quantity.name!r} has {quantity.size} numbers; got {value.size}")
             known[quantity.name] = value
