@@ -12,7 +12,7 @@ import numpy.typing as npt
 from loopcell.errors import InputError, UsageError, quoted
 from loopcell.export.drawn import drawn
 from loopcell.export.onnx.file import OnnxFile
-from loopcell.export.onnx.needs import require_onnx
+from loopcell.files.extras import require
 from loopcell.export.onnx.stream import OnnxStream
 from loopcell.export.step_model import Equations, Lookup, StepModel, step_model_of
 from loopcell.export.step_model.checks import Data, check_of
@@ -69,7 +69,7 @@ def to_onnx(
 
 def onnx_model(model: StepModel, form: str) -> onnx.ModelProto:
     """Return a model in a form, as ONNX's checker accepts it; errors as `to_onnx`."""
-    checker = require_onnx("onnx.checker", "an export to ONNX needs")
+    checker = require("onnx.checker", "onnx", "an export to ONNX needs")
     from loopcell.export.onnx.forms import FORMS
 
     if form not in FORMS:
