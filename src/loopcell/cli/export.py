@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from loopcell.cli import early
+from loopcell.cli.effects import SampleRate, demand_no_rate, is_effect, load_effect
 from loopcell.cli.reporting import Debug, reporting, warnings_as_notes
 from loopcell.cli.values import find_model
 from loopcell.errors import UsageError
+
+if TYPE_CHECKING:
+    from loopcell.export import StepCheck, StepModel
 
 STACK_LIMIT = 262_144  # bytes
 DRIFT_STEPS = 1_000
@@ -62,6 +66,7 @@ def export(  # noqa: PLR0913 - a flag is an argument
     data: Annotated[
         Path | None, typer.Option("--data", help="Rows of your own to hold the export against, else drawn ones.")
     ] = None,
+    sample_rate: SampleRate = None,
     series: Annotated[
         str | None, typer.Option("--which", help="Forecasts: the name of the series, or its number from 0.")
     ] = None,
@@ -74,9 +79,12 @@ def export(  # noqa: PLR0913 - a flag is an argument
         typed = ExportFlags(output, name, overwrite, verify, simd, weights, stack_limit, drift, form)
         _demand_own_flags(to, typed)
         path = find_model(model)
-        early.demand_model(path)
         with warnings_as_notes():
-            for line in TARGETS[to](_loaded(path, data, series), typed):
+            if is_effect(path):
+                found = _effect(path, data, series, sample_rate)
+            else:
+                found = _loaded(path, data, series, sample_rate)
+            for line in TARGETS[to](found, typed):
                 typer.echo(line)
 
 
@@ -87,13 +95,23 @@ class Exported(NamedTuple):
     data: StepCheck | None
 
 
-def _loaded(path: Path, data: Path | None, series: str | None) -> Exported:
+def _effect(path: Path, data: Path | None, series: str | None, sample_rate: int | None) -> Exported:
+    """Return the step of an audio effect."""
+    if series is not None:
+        raise UsageError("--which names a series of a forecaster, and this is an audio effect")
+    effect = load_effect(path, sample_rate)
+    return Exported(effect.step_model(), None if data is None else effect.step_check(data))
+
+
+def _loaded(path: Path, data: Path | None, series: str | None, sample_rate: int | None) -> Exported:
     """Return the step of a model, of a forecaster or detector on the scale of a series."""
     from loopcell.cli.export_data import check_of_file
     from loopcell.tasks.core.models import load_model
     from loopcell.tasks.forecasting.estimator import SeriesEstimator
 
-    model, which = load_model(path), {}
+    early.demand_model(path)
+    model, which = load_model(path), dict[str, Any]()
+    demand_no_rate(sample_rate, model)
     if series is not None:
         if not isinstance(model, SeriesEstimator):
             raise UsageError(f"--which names a series of a forecaster, and this is a {type(model).__name__}")

@@ -258,6 +258,11 @@ class StepModel:
         """The length of every state, by STAGE.STATE, in the order of the stages."""
         return {f"{stage.gives.name}.{name}": size for stage in self.stages for name, size in stage.states.items()}
 
+    @property
+    def is_effect(self) -> bool:
+        """True where each sample of sound is answered with a sample of sound."""
+        return self.facts.get("answers") == "samples"
+
     def tokens(self, name: str) -> int:
         """Return how many tokens an input may be: those of the smallest table that reads it; 0 where none does."""
         tables = (stage.table for stage in self.stages if isinstance(stage, Lookup) and stage.reads == name)

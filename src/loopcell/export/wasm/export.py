@@ -136,6 +136,7 @@ def _manifest(source: CSource) -> dict[str, Any]:
         "columns": model.facts.get("columns", []),
         "sample_rate": frames["sample_rate"] if frames else model.facts.get("sample_rate"),
         "frames": frames,
+        "effect": model.is_effect,
         "notes": list(model.notes),
     }
 

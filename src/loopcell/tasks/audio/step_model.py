@@ -33,10 +33,11 @@ def effect_step(layers: EffectLayers, sample_rate: int, *, skip: bool) -> StepMo
         stages += made
         reads = made[-1].gives
     y = Quantity("y", 1)
+    facts = {"sample_rate": sample_rate, "answers": "samples"}
     read = {"x": reads.name} | ({"sound": x.name} if skip else {})
     doc = "what the layers make of the sound, added to it" if skip else "what the layers make of the sound"
     stages.append(Equations(y, formula(_added if skip else _same), {"input": 1}, {}, read, doc))
-    return StepModel("effect", (x,), tuple(stages), (Output("y"),), {"sample_rate": sample_rate})
+    return StepModel("effect", (x,), tuple(stages), (Output("y"),), facts)
 
 
 def _stages(layers: EffectLayers, place: int, layer: Layer, reads: Quantity) -> list[Equations]:
