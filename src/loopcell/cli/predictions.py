@@ -219,7 +219,7 @@ def _tell_kept(part: Path, *, packed: bool) -> None:
 
 
 def _write_parquet(predictions: Iterable[PredictedRow], output: Path) -> None:
-    from loopcell.data.extras import require
+    from loopcell.files.extras import require
     from loopcell.files import atomic_write
 
     pyarrow = require("pyarrow", "data", "Parquet files need")

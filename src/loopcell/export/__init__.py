@@ -6,6 +6,7 @@ What writes them is imported when first asked for: estimators, which say their s
 from typing import TYPE_CHECKING
 
 from loopcell.export.step_model import (
+    Cut,
     Delay,
     Equations,
     Frames,
@@ -13,8 +14,10 @@ from loopcell.export.step_model import (
     Lookup,
     MelBands,
     Output,
+    OwnRun,
     Quantity,
     Softmax,
+    StepCheck,
     StepModel,
     StepRun,
     formula,
@@ -49,6 +52,7 @@ __getattr__ = imported_when_asked(
 __all__ = [
     "CForm",
     "CReport",
+    "Cut",
     "Delay",
     "Equations",
     "Frames",
@@ -59,9 +63,11 @@ __all__ = [
     "OnnxMetadata",
     "OnnxStream",
     "Output",
+    "OwnRun",
     "ProgramStream",
     "Quantity",
     "Softmax",
+    "StepCheck",
     "StepModel",
     "StepRun",
     "Verified",

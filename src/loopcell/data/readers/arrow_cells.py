@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.data.examples.arrays import EXACT
-from loopcell.data.extras import require
+from loopcell.files.extras import require
 from loopcell.data.readers.row_block import NumberLists
 
 

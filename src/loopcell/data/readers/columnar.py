@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from loopcell.data.examples.tables import column_names, is_table
-from loopcell.data.extras import require
+from loopcell.files.extras import require
 from loopcell.data.limits import LARGEST_ROW
 from loopcell.data.readers.arrow_cells import columns_of
 from loopcell.data.readers.opening import require_uncompressed

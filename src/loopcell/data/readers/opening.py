@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
-from loopcell.data.extras import require
+from loopcell.files.extras import require
 from loopcell.data.text.source import file_size, unreadable
 from loopcell.errors import DataError
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from loopcell.data.extras import require
+from loopcell.files.extras import require
 from loopcell.errors import FileFormatError, LoopcellError, escaped
 
 DEEPEST = 16

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from loopcell.data.extras import require
+from loopcell.files.extras import require
 from loopcell.errors import FileFormatError, InputError, escaped
 
 OLDEST_OPSET, NEWEST_OPSET = 7, 28
