@@ -24,6 +24,7 @@ from loopcell.export.step_model import (
 from loopcell.export.step_model.formulas import scale_stage
 from loopcell.export.step_model.of_layers import as_floats
 from loopcell.export.step_model.stages import Floats
+from loopcell.tasks.core.networks.ensemble import Ensemble
 from loopcell.tasks.core.step_models.heads import units_stage
 from loopcell.tasks.core.step_models.step_input import as_scale
 from loopcell.tasks.forecasting.heads import Mean, Quantiles
@@ -94,6 +95,8 @@ def forecaster_step(network: Any, targets: Sequence[str], scale: Scale, *, follo
 
 
 def _demand_step(network: Any) -> None:
+    if isinstance(network, Ensemble):
+        raise UsageError("this forecaster is an ensemble of networks, which have no common step: fit one, ensemble=1")
     if not isinstance(network, ForecasterNetwork):
         raise UsageError("this forecaster reads whole windows (segment), so it has no step: fit one without segment")
     sizes = network.sizes
