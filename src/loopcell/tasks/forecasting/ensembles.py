@@ -63,7 +63,7 @@ class MeanHead(Head):
         return drawn.gather(0, torch.randint(len(drawn), (1, *drawn.shape[1:]), device=drawn.device))[0]
 
     def _parts(self, found: Tensor) -> tuple[Tensor, ...]:
-        return found.split(self.head.numbers, -1)
+        return torch.split(found, self.head.numbers, -1)
 
 
 class ForecasterEnsemble(Ensemble, SeriesNetwork):

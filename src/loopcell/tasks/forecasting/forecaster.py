@@ -23,7 +23,7 @@ from loopcell.tasks.forecasting.columns import continued, notes_of
 from loopcell.tasks.forecasting.covariates import Before
 from loopcell.tasks.forecasting.coverage import Tracked, moved_to_cover
 from loopcell.tasks.forecasting.elapsed import not_told_note, told_ahead_note
-from loopcell.tasks.forecasting.ensembles import AnyNetwork, OneNetwork
+from loopcell.tasks.forecasting.ensembles import AnyNetwork, ForecasterEnsemble, OneNetwork
 from loopcell.tasks.forecasting.examples import SeriesExamples
 from loopcell.tasks.forecasting.forecast_stream import ForecastSteps, flat_names
 from loopcell.tasks.forecasting.heads import Head, head_of
@@ -147,7 +147,9 @@ class Forecaster(ForecasterSettings, ForecasterTraining, StreamedSeries[StoredHi
             return None
         if settings.head != "mean":
             raise UsageError(f"loss: a loss of your own is for head='mean', and the head is {settings.head!r}")
-        return partial(self.network_.loss, own=settings.loss)
+        one = self.network_
+        assert not isinstance(one, ForecasterEnsemble)  # its members learn, each by itself
+        return partial(one.loss, own=settings.loss)
 
     def _steps(self, settings: Any) -> int:
         if settings.roll_out and settings.past:

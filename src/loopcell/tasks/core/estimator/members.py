@@ -19,6 +19,7 @@ from typing import Any, Self, TypeAlias
 from loopcell.tasks.core.estimator.base import Estimator
 from loopcell.tasks.core.estimator.engine import private_randomness
 from loopcell.tasks.core.estimator.examples import Examples
+from loopcell.tasks.core.estimator.warm_start import network_made_of
 from loopcell.tasks.core.networks.ensemble import Ensemble
 from loopcell.training.config import MOST_SEEDS
 from loopcell.training.loop import Outcome
@@ -57,11 +58,9 @@ class EnsembleTraining(Estimator):
         assert isinstance(network, Ensemble)
         member = copy.copy(self)
         member.ensemble, member.network_ = 1, network.members[number]
-        member.random_state_ = self._seed_of_member(number)
+        member.random_state_ = (self.random_state_ + number) % MOST_SEEDS
+        member._made_of = network_made_of(member._equations_and_config())  # noqa: SLF001 - a copy of its own
         return member
-
-    def _seed_of_member(self, number: int) -> int:
-        return (self.random_state_ + number) % MOST_SEEDS
 
     def _train_members(
         self,
