@@ -205,7 +205,8 @@ def test_hostile_counts_are_harmless(fitted, tmp_path):
 def test_from_the_shell(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     np.savetxt("a.csv", waves(), delimiter=",", header="a,b", comments="")
-    typed = "train forecast a.csv --target a,b --ensemble 2 --horizon 3 --history 8 --hidden 6 --epochs 2 --seed 5 --run run"
+    typed = "train forecast a.csv --target a,b --ensemble 2 --horizon 3 --history 8 --hidden 6"
+    typed += " --epochs 2 --seed 5 --run run"
     result = CliRunner().invoke(app, typed.split())
     assert result.exit_code == 0, result.output
     assert json.loads((tmp_path / "run" / "config.json").read_text())["config"]["ensemble"] == 2
@@ -218,7 +219,7 @@ def test_from_the_shell(tmp_path, monkeypatch):
         result = CliRunner().invoke(app, verb.split())
         assert result.exit_code == 0, result.output
     lines = "a,b\n" + "".join(f"{a},{b}\n" for a, b in waves()[:12])
-    result = CliRunner().invoke(app, "predict run - --state kept".split(), input=lines)
+    result = CliRunner().invoke(app, ["predict", "run", "-", "--state", "kept"], input=lines)
     assert result.exit_code == 0, result.output
     assert "12 rows answered; the state after 12 is in kept" in result.output
     typed = "tune forecast a.csv --target a,b --horizon 3 --history 8 --ensemble 2 --epochs 2 --trials 2 --run tuned"
