@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from loopcell.backends.c.codegen.addressing import slot_name
 from loopcell.backends.c.codegen.layout import Access, Pack, Region, Role, Slot, SlotKey
-from loopcell.backends.c.codegen.region import Buffer, indented
+from loopcell.backends.c.codegen.region_products import Buffer, indented
 
 
 class LoopKernel:
