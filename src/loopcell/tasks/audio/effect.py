@@ -143,7 +143,7 @@ class AudioEffect:
         return StepCheck({"x": samples[:, None]}, {way: OwnRun({"y": y[:, None]}, every) for way, y in answers.items()})
 
     def _owner(self) -> Owner:
-        about = f"{self.sample_rate} {self.skip} {[type(layer).__name__ for layer in self.layers]}"
+        about = f"{self.sample_rate} {self.skip} {self._layers.kinds()}"
         return Owner(TASK, type(self).__name__, fingerprint_of_tensors(self._layers.tensors(), about))
 
     def __repr__(self) -> str:
@@ -155,7 +155,7 @@ def _rate(path: Path, own: int | None, said: int | None) -> int:
     if own is None and said is None:
         raise UsageError(f"{path} does not say its sample rate: give it, sample_rate=44100 say")
     if own is not None and said is not None and own != said:
-        raise UsageError(f"{path} is of {own:,} Hz, and sample_rate={said:,} was given")
+        raise UsageError(f"{path} is of {own:,} Hz, and sample_rate={said} was given")
     found = own if said is None else said
     assert found is not None
     return found

@@ -34,6 +34,15 @@ class EffectLayers:
     layers: tuple[Layer, ...]
     starts: Mapping[int, State] = field(default_factory=dict)
 
+    def kinds(self) -> list[str]:
+        """Return what each layer computes, whatever its weights are."""
+        return [
+            layer.cell.fingerprint if isinstance(layer, Network)
+            else layer.name if isinstance(layer, Activated)
+            else "linear"
+            for layer in self.layers
+        ]  # fmt: skip
+
     def tensors(self) -> dict[str, Tensor]:
         """Return all weights and start states by name, for files and fingerprints."""
         found: dict[str, Tensor] = {}

@@ -90,7 +90,7 @@ def forecast_run(model: Any, step: StepModel, one: Series, count: int) -> OwnRun
         columns = [np.stack([forecast.mean[:, target] for forecast in said])]
         follows = model.adapt_rate > 0  # then predict's quantiles are not those of training, as a note says
         for level in range(0 if follows else len(model.network_.head_kind.levels)):
-            columns.append(np.stack([forecast.quantiles[:, level, target] for forecast in said]))
+            columns.append(np.stack([forecast.quantiles[:, target, level] for forecast in said]))
         names = [f"forecast_mean{target + 1}", *(f"forecast_quantile{target + 1}_{at}" for at in range(1, len(columns)))]
         answers |= dict(zip(names, columns, strict=True))
     known = {output.name for output in step.outputs}
