@@ -46,7 +46,7 @@ def test_a_step_that_is_not_the_network_is_caught(tmp_path: Any) -> None:
             return y + 0.01, state
 
     for export, path in ((to_onnx, "m.onnx"), (to_c, "c"), (to_wasm, "w")):
-        with pytest.raises(CheckFailed, match="own offline: the output 'layer1' is .* and its step gives"):
+        with pytest.raises(CheckFailed, match=r"own offline: the output 'layer1' is .* and its step gives"):
             export(Wrong(3, 4), tmp_path / path)
         assert not (tmp_path / path).exists()
 
@@ -110,7 +110,7 @@ def test_other_answers_than_the_steps_fail() -> None:
     run = check.runs["own offline"]
     wrong = replace(run, answers={name: values + 0.01 for name, values in run.answers.items()})
     step = model.step_model()
-    with pytest.raises(CheckFailed, match="own offline: the output 'probabilities' is .* at step 1 of"):
+    with pytest.raises(CheckFailed, match=r"own offline: the output 'probabilities' is .* at step 1 of"):
         verify(step, StepRun(step), StepCheck(check.inputs, {"own offline": wrong}))
 
 

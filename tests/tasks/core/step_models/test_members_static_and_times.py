@@ -92,9 +92,7 @@ def test_the_time_since_the_step_before_is_an_input(cell: str, fill: Any) -> Non
 @pytest.mark.parametrize("cell", ["gru", "gru_d", "gru_decay"])
 @pytest.mark.parametrize("told", [None, True])
 def test_categories_are_tokens_beside_the_numbers(cell: str, told: bool | None) -> None:
-    frames = [
-        pd.DataFrame({"u": one[:, 0], "c": DRAWN.choice(["p", "q"], len(one)), "v": one[:, 1]}) for one in HOLES
-    ]
+    frames = [pd.DataFrame({"u": one[:, 0], "c": DRAWN.choice(["p", "q"], len(one)), "v": one[:, 1]}) for one in HOLES]
     model = SequenceTagger(cell=cell, mask_inputs=told, **QUICK).fit(frames, TAGS)
     step, frame = model.step_model(), frames[3]
     assert [one.name for one in step.inputs] == ["x", "c"]

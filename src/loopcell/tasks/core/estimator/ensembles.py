@@ -42,9 +42,7 @@ from loopcell.training.run_lock import only_process
 Fold = tuple[Indices, Indices]  # numbers of the examples to learn from, and of those held out
 
 
-def folds_of(
-    strata: Sequence[Any] | npt.NDArray[Any], count: int, seed: int, what: str = "examples"
-) -> list[Fold]:
+def folds_of(strata: Sequence[Any] | npt.NDArray[Any], count: int, seed: int, what: str = "examples") -> list[Fold]:
     """Divide examples into folds with the same share of each stratum, within one example.
 
     Args:

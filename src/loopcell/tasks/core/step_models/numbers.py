@@ -250,7 +250,9 @@ class _NumberStep:
             graph, reads = formula(mask if long else any_mask), {"observed": self._observed().name}
             return self._add(Equations(gives, graph, sizes, learned, reads, "which numbers were observed"))
         graph, reads = formula(dt, {"passed": "one"}), {"since": self._since().name, "passed": self._passed().name}
-        return self._add(Equations(gives, graph, sizes | {"one": 1}, learned, reads, "the time since each was observed"))
+        return self._add(
+            Equations(gives, graph, sizes | {"one": 1}, learned, reads, "the time since each was observed")
+        )
 
 
 def _size_name(term: Term) -> str:
