@@ -92,7 +92,9 @@ def live_output(live: Live) -> Iterator[TextIO]:
     if live.form == "parquet":
         raise UsageError("live answers are lines, and Parquet is written as a whole: name a .jsonl, .csv or .tsv file")
     if live.output.exists() and (live.state is None or not live.state.exists()):
-        raise UsageError(f"{live.output} is there already; name another file, or the --state that its stream goes on from")
+        raise UsageError(
+            f"{live.output} is there already; name another file, or the --state that its stream goes on from"
+        )
     try:
         file = live.output.open("a", encoding="utf-8", newline="")
     except OSError as error:

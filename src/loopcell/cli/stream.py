@@ -13,7 +13,18 @@ from loopcell.cli import early
 from loopcell.cli.columns import CARRIED, READING
 from loopcell.cli.effects import SampleRate, answer_sound, demand_no_rate, is_effect, load_effect
 from loopcell.cli.flags import Flag, Settings, flags_of, with_flags
-from loopcell.cli.live import NAME, STOPPED, Live, LiveWriter, StateFile, answer_live, is_of_sound, live_output, signals, stream_of
+from loopcell.cli.live import (
+    NAME,
+    STOPPED,
+    Live,
+    LiveWriter,
+    StateFile,
+    answer_live,
+    is_of_sound,
+    live_output,
+    signals,
+    stream_of,
+)
 from loopcell.cli.predictions import DELIMITERS, Form, Output, PredictedRow, form_of, write
 from loopcell.cli.reporting import Debug, reporting, say_note
 from loopcell.cli.standard_input import STANDARD, is_standard

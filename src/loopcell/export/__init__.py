@@ -6,7 +6,6 @@ What writes them is imported when first asked for: estimators, which say their s
 from typing import TYPE_CHECKING
 
 from loopcell.export.step_model import (
-    Cut,
     Delay,
     Equations,
     Frames,
@@ -16,6 +15,7 @@ from loopcell.export.step_model import (
     Output,
     OwnRun,
     Quantity,
+    Slice,
     Softmax,
     StepCheck,
     StepModel,
@@ -52,7 +52,7 @@ __getattr__ = imported_when_asked(
 __all__ = [
     "CForm",
     "CReport",
-    "Cut",
+    "Slice",
     "Delay",
     "Equations",
     "Frames",

@@ -18,12 +18,12 @@ from loopcell.equations.names import ascii_name
 from loopcell.errors import InputError, UsageError
 from loopcell.export.drawn import drawn
 from loopcell.export.step_model import (
-    Cut,
     Delay,
     Equations,
     Join,
     Lookup,
     MelBands,
+    Slice,
     Softmax,
     Stage,
     StepModel,
@@ -218,8 +218,8 @@ class _JoinModule(nn.Module):
         return torch.cat([known[name] for name in self._reads], -1), {}
 
 
-class _CutModule(nn.Module):
-    def __init__(self, stage: Cut) -> None:
+class _SliceModule(nn.Module):
+    def __init__(self, stage: Slice) -> None:
         super().__init__()
         self._reads, self._start, self._size = stage.reads, stage.start, stage.gives.size
 
@@ -250,7 +250,7 @@ _MODULES: dict[type, Callable[[Any], nn.Module]] = {
     Softmax: _SoftmaxModule,
     Delay: _DelayModule,
     Join: _JoinModule,
-    Cut: _CutModule,
+    Slice: _SliceModule,
     MelBands: _MelBandsModule,
 }
 

@@ -108,8 +108,8 @@ def demand_finite(where: str, weights: Mapping[str, Tensor]) -> None:
         wrong = int((~torch.isfinite(tensor)).sum())
         if wrong:
             raise FileFormatError(
-                f"{where} has {wrong:,} of {tensor.numel():,} numbers in `{name}` that are NaN or infinite: its training "
-                "went wrong, or the file is damaged"
+                f"{where} has {wrong:,} of {tensor.numel():,} numbers in `{name}` that are NaN or infinite: its "
+                "training went wrong, or the file is damaged"
             )
 
 

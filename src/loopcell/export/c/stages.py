@@ -13,7 +13,7 @@ from loopcell.export.c.mel_bands import mel_bands_code
 from loopcell.export.c.names import Names
 from loopcell.export.c.product import ProductForm
 from loopcell.export.c.weights import Array
-from loopcell.export.step_model import Cut, Delay, Equations, Join, Lookup, MelBands, Softmax, Stage, StepModel
+from loopcell.export.step_model import Delay, Equations, Join, Lookup, MelBands, Slice, Softmax, Stage, StepModel
 
 Writer = Callable[[Any, str, Names, StepModel, ProductForm], StageCode]
 
@@ -115,7 +115,7 @@ def _join(stage: Join, name: str, fields: Names, model: StepModel, form: Product
     return StageCode(lines, f"step_{name}({reads}, <{stage.gives.name}>);")
 
 
-def _cut(stage: Cut, name: str, fields: Names, model: StepModel, form: ProductForm) -> StageCode:
+def _slice(stage: Slice, name: str, fields: Names, model: StepModel, form: ProductForm) -> StageCode:
     del fields, model, form
     size, start = stage.gives.size, stage.start
     lines = (
@@ -133,7 +133,7 @@ STAGES: Mapping[type, Writer] = {
     Softmax: _softmax,
     Delay: _delay,
     Join: _join,
-    Cut: _cut,
+    Slice: _slice,
     MelBands: mel_bands_code,
 }
 """The writer of each kind of stage."""

@@ -197,6 +197,6 @@ def _demand_small(name: str, value: npt.NDArray[Any]) -> None:
     if far.any():
         odd = np.asarray(value)[far].flat[0]
         raise InputError(
-            f"the input {name!r} has {odd:.4g}, so large that products with it are beyond float32, and the answer would "
-            "mean nothing: bring it to a smaller scale"
+            f"the input {name!r} has {odd:.4g}, so large that products with it are beyond float32, and the answer "
+            "would mean nothing: bring it to a smaller scale"
         )

@@ -12,12 +12,12 @@ import numpy.typing as npt
 from loopcell.errors import InputError, UsageError, quoted
 from loopcell.export.drawn import drawn
 from loopcell.export.onnx.file import OnnxFile
-from loopcell.files.extras import require
 from loopcell.export.onnx.stream import OnnxStream
 from loopcell.export.step_model import Equations, Lookup, StepModel, step_model_of
 from loopcell.export.step_model.checks import Data, check_of
 from loopcell.export.verifying import Verified, verify
 from loopcell.files import atomic_write
+from loopcell.files.extras import require
 
 if TYPE_CHECKING:
     import onnx

@@ -7,7 +7,6 @@ from loopcell.export.step_model.formulas import formula
 from loopcell.export.step_model.of_layers import layer_stages
 from loopcell.export.step_model.of_model import HasStepModel, step_model_of
 from loopcell.export.step_model.stages import (
-    Cut,
     Delay,
     Equations,
     Frames,
@@ -16,13 +15,14 @@ from loopcell.export.step_model.stages import (
     MelBands,
     Output,
     Quantity,
+    Slice,
     Softmax,
     Stage,
     StepModel,
 )
 
 __all__ = [
-    "Cut",
+    "Slice",
     "Delay",
     "Equations",
     "Frames",

@@ -26,14 +26,18 @@ def averaged(models: Sequence[StepModel]) -> StepModel:
         UsageError: their inputs or outputs differ.
     """
     first = models[0]
-    if any((model.inputs, model.outputs, model.frames) != (first.inputs, first.outputs, first.frames) for model in models):
+    if any(
+        (model.inputs, model.outputs, model.frames) != (first.inputs, first.outputs, first.frames) for model in models
+    ):
         raise UsageError("models whose answers are averaged have the same inputs and the same outputs")
     if len(models) == 1:
         return first
     keys = [_keys(model) for model in models]
     shared = set(keys[0].values()).intersection(*(own.values() for own in keys[1:]))
     stages: dict[str, Stage] = {}
-    names = [_add(stages, model, own, shared, f"_{at}") for at, (model, own) in enumerate(zip(models, keys, strict=True), 1)]
+    names = [
+        _add(stages, model, own, shared, f"_{at}") for at, (model, own) in enumerate(zip(models, keys, strict=True), 1)
+    ]
     for output in first.outputs:
         means = [own[output.name] for own in names]
         stages[output.name] = _mean(output.name, first.quantities[output.name].size, means)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from loopcell.equations import Graph, Key
 from loopcell.errors import InputError
-from loopcell.export.step_model.stages import Cut, Delay, Equations, Join, Lookup, MelBands, Softmax, Stage, StepModel
+from loopcell.export.step_model.stages import Delay, Equations, Join, Lookup, MelBands, Slice, Softmax, Stage, StepModel
 
 Doubles: TypeAlias = npt.NDArray[np.float64]
 
@@ -101,7 +101,7 @@ class StepRun:
             return np.asarray(np.log(np.maximum(np.float64(stage.bank) @ np.abs(spectrum) ** 2, stage.floor)))
         if isinstance(stage, Join):
             return np.concatenate([known[name] for name in stage.reads])
-        if isinstance(stage, Cut):
+        if isinstance(stage, Slice):
             return np.asarray(known[stage.reads][stage.start : stage.start + stage.gives.size])
         return self._delayed(stage, known) if isinstance(stage, Delay) else self._equations(stage, known)
 

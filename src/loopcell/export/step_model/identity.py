@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from loopcell.equations.serialise import fingerprint
-from loopcell.export.step_model.stages import Cut, Delay, Equations, Lookup, MelBands, Stage, StepModel
+from loopcell.export.step_model.stages import Delay, Equations, Lookup, MelBands, Slice, Stage, StepModel
 
 
 def identity(model: StepModel) -> str:
@@ -33,7 +33,7 @@ def digest_of(stage: Stage, reads: Sequence[str]) -> str:
 
 
 def _shift(stage: Stage) -> int:
-    return stage.steps if isinstance(stage, Delay) else stage.start if isinstance(stage, Cut) else 0
+    return stage.steps if isinstance(stage, Delay) else stage.start if isinstance(stage, Slice) else 0
 
 
 def _add(total: Any, stage: Stage, about: list[object], reads: object) -> None:

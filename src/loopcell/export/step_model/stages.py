@@ -143,7 +143,7 @@ class Join:
 
 
 @dataclass(frozen=True)
-class Cut:
+class Slice:
     """A stage that cuts neighbouring numbers out of a vector.
 
     Attributes:
@@ -186,7 +186,7 @@ class MelBands:
         return 2 * (frequencies - 1)
 
 
-Stage: TypeAlias = Equations | Lookup | Softmax | Delay | Join | Cut | MelBands
+Stage: TypeAlias = Equations | Lookup | Softmax | Delay | Join | Slice | MelBands
 
 
 @dataclass(frozen=True)

@@ -160,4 +160,3 @@ def _example(model: StepModel, inputs: Mapping[str, npt.NDArray[Any]]) -> str:
         return "".join(tokens[one] for one in ids if one < len(tokens))
     rows = [np.concatenate([inputs[one.name][at].reshape(-1) for one in model.inputs]) for at in range(_SHOWN)]
     return "\n".join(", ".join(f"{number:.4g}" for number in row) for row in rows)
-

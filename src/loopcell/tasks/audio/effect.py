@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -69,7 +68,7 @@ class AudioEffect:
         if path.suffix.lower() in (".nam", ".json"):
             found = (from_nam if path.suffix.lower() == ".nam" else from_rtneural)(path)
             own = found.facts.get("sample_rate")
-            return cls(found.model, _rate(path, None if own is None else int(own), sample_rate))  # type: ignore[arg-type]
+            return cls(found.model, _rate(path, None if own is None else int(own), sample_rate))
         content = read_effect(path)
         return cls(content.model, _rate(path, content.sample_rate, sample_rate), skip=content.skip)
 
@@ -121,7 +120,9 @@ class AudioEffect:
             UsageError: the target is no .wav file.
             MissingExtraError: soundfile is not installed.
         """
-        return process_file(self, Path(source), Path(target), state)
+        return process_file(
+            lambda channels: self.stream(state, channels=channels), self.sample_rate, Path(source), Path(target)
+        )
 
     # --- export ----------------------------------------------------------------------------------------------------
 
@@ -143,7 +144,7 @@ class AudioEffect:
         return StepCheck({"x": samples[:, None]}, {way: OwnRun({"y": y[:, None]}, every) for way, y in answers.items()})
 
     def _owner(self) -> Owner:
-        about = f"{self.sample_rate} {self.skip} {[type(layer).__name__ for layer in self.layers]}"
+        about = f"{self.sample_rate} {self.skip} {self._layers.kinds()}"
         return Owner(TASK, type(self).__name__, fingerprint_of_tensors(self._layers.tensors(), about))
 
     def __repr__(self) -> str:
@@ -155,7 +156,7 @@ def _rate(path: Path, own: int | None, said: int | None) -> int:
     if own is None and said is None:
         raise UsageError(f"{path} does not say its sample rate: give it, sample_rate=44100 say")
     if own is not None and said is not None and own != said:
-        raise UsageError(f"{path} is of {own:,} Hz, and sample_rate={said:,} was given")
+        raise UsageError(f"{path} is of {own:,} Hz, and sample_rate={said} was given")
     found = own if said is None else said
     assert found is not None
     return found
@@ -173,5 +174,3 @@ def _beginning(data: Any, sample_rate: int) -> Floats:
     if not len(samples):
         raise DataError("there is no sample to hold the export against")
     return np.ascontiguousarray(samples)
-
-

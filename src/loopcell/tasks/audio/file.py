@@ -97,7 +97,7 @@ def _layer(where: str, about: Mapping[str, Any], own: dict[str, Tensor]) -> nn.M
 
 def _start(layer: nn.Module, found: dict[str, Tensor]) -> State:
     if not isinstance(layer, Network):
-        raise ValueError("a layer without a state starts at one")  # noqa: TRY004 - a damaged file, as the others
+        raise ValueError("a layer without a state starts at one")
     own = layer.initial_state(1)
     looks = [{name: (one.shape, one.dtype) for name, one in state.items()} for state in (own, found)]
     if looks[0] != looks[1]:

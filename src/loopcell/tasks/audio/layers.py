@@ -34,6 +34,15 @@ class EffectLayers:
     layers: tuple[Layer, ...]
     starts: Mapping[int, State] = field(default_factory=dict)
 
+    def kinds(self) -> list[str]:
+        """Return what each layer computes, whatever its weights are."""
+        return [
+            layer.cell.fingerprint if isinstance(layer, Network)
+            else layer.name if isinstance(layer, Activated)
+            else "linear"
+            for layer in self.layers
+        ]  # fmt: skip
+
     def tensors(self) -> dict[str, Tensor]:
         """Return all weights and start states by name, for files and fingerprints."""
         found: dict[str, Tensor] = {}
@@ -70,7 +79,8 @@ def effect_layers(model: Model) -> EffectLayers:
         raise UsageError(f"an effect reads one number a sample, and these layers read {first}")
     if width != 1:
         raise UsageError(
-            f"an effect answers a sample with one number, and these layers give {width}: add torch.nn.Linear({width}, 1)"
+            f"an effect answers a sample with one number, and these layers give {width}: add "
+            f"torch.nn.Linear({width}, 1)"
         )
     starts = _starts(model, found) if isinstance(model, Chain) else {}
     return EffectLayers(tuple(found), starts)
@@ -104,7 +114,8 @@ def _demand_fit(layers: Sequence[Layer]) -> tuple[int, int]:
         if width not in (None, sizes[0]):
             raise UsageError(f"a layer of {sizes[0]} inputs follows one of {width} outputs")
         first, width = sizes[0] if first is None else first, sizes[1]
-    assert first is not None and width is not None  # there is a network
+    assert first is not None  # there is a network
+    assert width is not None
     return first, width
 
 

@@ -40,7 +40,9 @@ class EffectStream(ReadingOn):
         rows: how many samples of each channel were read, those before a stop included.
     """
 
-    def __init__(self, owner: Owner, layers: EffectLayers, *, skip: bool, sample_rate: int, channels: int | None) -> None:
+    def __init__(
+        self, owner: Owner, layers: EffectLayers, *, skip: bool, sample_rate: int, channels: int | None
+    ) -> None:
         super().__init__(owner)
         self.sample_rate, self.channels = sample_rate, channels
         self._layers, self._skip = layers.layers, skip

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from loopcell.files.extras import require
 from loopcell.data.features.audio import audio_chunks, audio_rate
 from loopcell.errors import DataError, UsageError
 from loopcell.files import atomic_write
-
-if TYPE_CHECKING:
-    from loopcell.layers.streaming.base import Start
-    from loopcell.tasks.audio.effect import AudioEffect
+from loopcell.files.extras import require
+from loopcell.tasks.audio.stream import EffectStream
 
 CHUNK = 4096  # samples that are read at a time: below a tenth of a second at 44,100 Hz
 FLOATS = ("FLOAT", "DOUBLE")
@@ -50,14 +47,21 @@ class Processed(NamedTuple):
         return f"{self.samples:,} samples ({seconds:.3f} s){streams}, peak {self.peak:.3f}{clipped}"
 
 
-def process_file(effect: AudioEffect, source: Path, target: Path, state: Start) -> Processed:
-    """Write the effect on a file; see `AudioEffect.process_file`."""
+def process_file(stream_of: Callable[[int], EffectStream], sample_rate: int, source: Path, target: Path) -> Processed:
+    """Write an effect on a file; see `AudioEffect.process_file`.
+
+    Args:
+        stream_of: makes a stream of so many channels.
+        sample_rate: of the effect.
+        source: the file.
+        target: a .wav file.
+    """
     if target.suffix.lower() != ".wav":
         raise UsageError(f"{target}: an effect writes WAV files; name a .wav")
     rate = audio_rate(source)
-    if rate != effect.sample_rate:
+    if rate != sample_rate:
         raise DataError(
-            f"{source} has {rate:,} Hz, and the effect {effect.sample_rate:,}: at another rate it is another effect, so "
+            f"{source} has {rate:,} Hz, and the effect {sample_rate:,}: at another rate it is another effect, so "
             "resample the sound first"
         )
     chunks = audio_chunks(source, CHUNK)
@@ -65,27 +69,19 @@ def process_file(effect: AudioEffect, source: Path, target: Path, state: Start) 
     if first is None:
         raise DataError(f"{source} has no samples")
     kind = _kind(source)
-    clip = kind not in FLOATS
     samples, peak, clipped = 0, 0.0, 0
-    with _wav(target, effect.sample_rate, first.shape[1], kind) as file:
-        with effect.stream(state, channels=first.shape[1]) as stream:
-            for chunk in _with_first(first, chunks):
-                found = stream.feed(chunk)
-                size = np.abs(found)
-                peak = max(peak, float(size.max()))
-                if clip:
-                    clipped += int((size > 1.0).sum())
-                    found = np.clip(found, -1.0, 1.0)
-                file.write(found)
-                samples += len(found)
-    return Processed(samples, first.shape[1], effect.sample_rate, peak, clipped)
-
-
-def _with_first(
-    first: npt.NDArray[np.float32], rest: Iterator[npt.NDArray[np.float32]]
-) -> Iterator[npt.NDArray[np.float32]]:
-    yield first
-    yield from rest
+    wav = _wav(target, rate, first.shape[1], kind)
+    with wav as file, stream_of(first.shape[1]) as stream:
+        for chunk in itertools.chain([first], chunks):
+            found = stream.feed(chunk)
+            size = np.abs(found)
+            peak = max(peak, float(size.max()))
+            if kind not in FLOATS:
+                clipped += int((size > 1.0).sum())
+                found = np.clip(found, -1.0, 1.0)
+            file.write(found)
+            samples += len(found)
+    return Processed(samples, first.shape[1], rate, peak, clipped)
 
 
 def _kind(source: Path) -> str:

@@ -85,13 +85,16 @@ def forecast_run(model: Any, step: StepModel, one: Series, count: int) -> OwnRun
     horizon = int(model.horizon)
     ends = np.unique(np.linspace(model.network_.history, count, PLACES).astype(np.int64))
     said = [model._forecast_after(_until(one, int(end), horizon), None, horizon)[0] for end in ends]  # noqa: SLF001
-    answers = {}
+    answers: dict[str, Floats] = {}
     for target in range(len(model.targets_)):
         columns = [np.stack([forecast.mean[:, target] for forecast in said])]
         follows = model.adapt_rate > 0  # then predict's quantiles are not those of training, as a note says
-        for level in range(0 if follows else len(model.network_.head_kind.levels)):
-            columns.append(np.stack([forecast.quantiles[:, level, target] for forecast in said]))
-        names = [f"forecast_mean{target + 1}", *(f"forecast_quantile{target + 1}_{at}" for at in range(1, len(columns)))]
+        levels = 0 if follows else len(model.network_.head_kind.levels)
+        columns += [np.stack([one.quantiles[:, target, level] for one in said]) for level in range(levels)]
+        names = [
+            f"forecast_mean{target + 1}",
+            *(f"forecast_quantile{target + 1}_{at}" for at in range(1, len(columns))),
+        ]
         answers |= dict(zip(names, columns, strict=True))
     known = {output.name for output in step.outputs}
     return OwnRun({name: value for name, value in answers.items() if name in known}, ends - 1)

@@ -34,14 +34,15 @@ def detector_step(network: Any, data: SeriesData, threshold: float, still: list[
     score = _score(network.usual, errors)
     alarm = _alarm(score.gives, threshold)
     stages += [score, alarm]
-    early = f"the first {network.history + network.steps - 1:,} scores are of fewer steps than a score needs: leave them out"
+    few = network.history + network.steps - 1
+    early = f"the first {few:,} scores are of fewer steps than a score needs: leave them out"
     outputs = (Output("score", ("score",)), Output("anomaly", ("anomaly",)))
     facts = {**step.facts, "threshold": threshold}
     return StepModel("detector", step.inputs, tuple(stages), outputs, facts, (early, *step.notes))
 
 
 def _errors(stages: list[Stage], said: list[Quantity], steps: int, still: list[int]) -> Quantity:
-    """Add the values less what the last f steps forecast of them, [f * K]: the nearest forecast of all targets first."""
+    """Add the values less what the last f steps forecast of them, [f * K]: the nearest of all targets first."""
     targets = len(said)
     whole = Quantity("forecasts", steps * targets)
     stages.append(Join(whole, tuple(one.name for one in said)))
@@ -71,7 +72,9 @@ def _less(x: Any, before: Any, *, place: Any) -> Any:
 def _score(usual: UsualErrors, errors: Quantity) -> Equations:
     """Return the distance from the usual errors, where these spread in every direction as they do."""
     count = float(errors.size)
-    mean, whiten = (np.ascontiguousarray(part.double().cpu().numpy(), np.float32) for part in (usual.mean, usual.whiten))
+    mean, whiten = (
+        np.ascontiguousarray(part.double().cpu().numpy(), np.float32) for part in (usual.mean, usual.whiten)
+    )
 
     def score(x: Any, *, usual: Any) -> Any:
         apart = sized(usual.whiten @ (x - usual.mean), "input")
@@ -79,7 +82,9 @@ def _score(usual: UsualErrors, errors: Quantity) -> Equations:
 
     learned = {"usual.whiten": whiten, "usual.mean": mean, "usual.one": np.ones(1, np.float32)}
     doc = "the distance from the usual errors: 1 is to be expected"
-    return Equations(Quantity("score", 1), formula(score), {"input": errors.size, "one": 1}, learned, {"x": errors.name}, doc)
+    return Equations(
+        Quantity("score", 1), formula(score), {"input": errors.size, "one": 1}, learned, {"x": errors.name}, doc
+    )
 
 
 def _alarm(score: Quantity, threshold: float) -> Equations:
@@ -87,4 +92,6 @@ def _alarm(score: Quantity, threshold: float) -> Equations:
         return (x > usual.threshold) * 1.0
 
     learned = {"usual.threshold": np.full(1, threshold, np.float32)}
-    return Equations(Quantity("anomaly", 1), formula(anomaly), {"input": 1}, learned, {"x": score.name}, "1 for an alarm")
+    return Equations(
+        Quantity("anomaly", 1), formula(anomaly), {"input": 1}, learned, {"x": score.name}, "1 for an alarm"
+    )

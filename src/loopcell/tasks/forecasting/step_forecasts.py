@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 
 from loopcell.equations import relu, sized, total
-from loopcell.export.step_model import Cut, Equations, Join, Quantity, Stage, formula
+from loopcell.export.step_model import Equations, Join, Quantity, Slice, Stage, formula
 from loopcell.export.step_model.of_layers import as_floats
 from loopcell.export.step_model.stages import Floats
 from loopcell.tasks.forecasting.network import ForecastNetwork
 from loopcell.tasks.forecasting.step_reading import Row, SeriesStep
 
 
-def forecast_stages(network: ForecastNetwork, step: SeriesStep, numbers: int) -> tuple[list[Stage], list[list[Equations]]]:
+def forecast_stages(
+    network: ForecastNetwork, step: SeriesStep, numbers: int
+) -> tuple[list[Stage], list[list[Equations]]]:
     """Return the stages of the first numbers that are said of each value to come, [f] each; by target and number.
 
     Args:
@@ -51,7 +53,10 @@ def _number(network: ForecastNetwork, reads: Quantity, row: Row, place: tuple[in
     learned = {"context.weight": weight, "context.bias": bias}
     located = place[1] < network.head_kind.located
     if located:
-        learned |= {"straight.weight": as_floats(network.straight.weight), "straight.bias": as_floats(network.straight.bias)}
+        learned |= {
+            "straight.weight": as_floats(network.straight.weight),
+            "straight.bias": as_floats(network.straight.bias),
+        }
     sizes = {"input": reads.size, "ahead": steps}
     read = {"x": reads.name}
     if located:
@@ -106,7 +111,7 @@ def _through_known(network: ForecastNetwork, ahead: Quantity, row: Row, stages: 
 
 def _known_of(stages: list[Stage], ahead: Quantity, step: int, width: int) -> Quantity:
     """Return what is known of a step to come; it is cut out once for all rows."""
-    cut = Cut(Quantity(f"known_t+{step + 1}", width), step * width, ahead.name)
+    cut = Slice(Quantity(f"known_t+{step + 1}", width), step * width, ahead.name)
     if cut.gives.name not in {stage.gives.name for stage in stages}:
         stages.append(cut)
     return cut.gives

@@ -11,14 +11,16 @@ import numpy as np
 from loopcell.data.examples import Scale
 from loopcell.equations import total, where
 from loopcell.errors import UsageError
-from loopcell.export.step_model import Cut, Delay, Equations, Join, Quantity, Stage, formula, layer_stages
+from loopcell.export.step_model import Delay, Equations, Join, Quantity, Slice, Stage, formula, layer_stages
 from loopcell.export.step_model.formulas import scale_stage
 from loopcell.tasks.core.step_models.step_input import as_scale
 from loopcell.tasks.forecasting.covariates import Covariates
 from loopcell.tasks.forecasting.network import ForecastNetwork
 
 NO_GAPS = "a missing value (NaN) is not carried on, as predict does: give the step what stands for it"
-KNOWN = "known and ahead have the numbers of the columns in the manifest, of this step and of the steps to come in order"
+KNOWN = (
+    "known and ahead have the numbers of the columns in the manifest, of this step and of the steps to come in order"
+)
 
 
 def chosen_series(names: Sequence[str], asked: str | None) -> int:
@@ -173,7 +175,7 @@ def _rows(
 def _column(stages: list[Stage], number: int, lags: int) -> TargetColumn:
     """Add what cuts a target out of the values, and keeps its last d."""
     newest = Quantity(f"newest{number + 1}", 1)
-    stages.append(Cut(newest, number, "scaled"))
+    stages.append(Slice(newest, number, "scaled"))
     recent = Quantity(f"recent{number + 1}", lags)
     stages.append(Delay(recent, lags, newest.name))
     relative = Quantity(f"relative{number + 1}", lags)

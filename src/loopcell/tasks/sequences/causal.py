@@ -19,9 +19,7 @@ def demand_no_look_ahead(model: Any, name: str) -> None:
     """
     how = "has a CRF" if getattr(model, "crf", False) else "reads both ways" if model.bidirectional else ""
     if how:
-        raise UsageError(
-            f"this {name} {how}: its answers depend on steps that have not come; fit one that does not"
-        )
+        raise UsageError(f"this {name} {how}: its answers depend on steps that have not come; fit one that does not")
     stride = getattr(model, "downsample_", 1)
     if stride > 1:
         raise UsageError(

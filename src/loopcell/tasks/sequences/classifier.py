@@ -15,7 +15,7 @@ from torch import Tensor
 from loopcell.data import Ragged, split_stratified
 from loopcell.data.examples import with_beside
 from loopcell.errors import UsageError
-from loopcell.export.step_model import StepCheck, StepModel
+from loopcell.export.step_model import StepModel
 from loopcell.insight import Prediction
 from loopcell.tasks.core.argument_types import PoolingName
 from loopcell.tasks.core.estimator import (
@@ -48,7 +48,6 @@ from loopcell.tasks.sequences.own_loss import own_loss
 from loopcell.tasks.sequences.pooled import PooledEstimator
 from loopcell.tasks.sequences.pooled_stream import StreamedPooled
 from loopcell.tasks.sequences.running import ClassAnswers, TaggedStep
-from loopcell.tasks.sequences.step_checks import pooled_check
 from loopcell.tasks.sequences.step_models import Pooled, classifier_step
 from loopcell.tasks.sequences.targets import (
     Classes,
@@ -188,12 +187,8 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator, S
 
     def step_model(self) -> StepModel:
         """Return the classifier's step: the probabilities by all steps so far; see `StoredEstimator.step_model`."""
-        network = self._fitted()
-        return classifier_step(Pooled(self.input_, self.static_), network, self.classes_, several=not isinstance(self.targets_, OneLabel))
-
-    def step_check(self, data: Any) -> StepCheck:
-        """Return the first sequence as steps, with the classifier's own answers; see `loopcell.export.verify`."""
-        return pooled_check(self, data, self.predict_proba, lambda one: one.probabilities)
+        reads, several = Pooled(self.input_, self.static_), not isinstance(self.targets_, OneLabel)
+        return classifier_step(reads, self._fitted(), self.classes_, several=several)
 
     def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the label and its probability of each sequence, or its labels, and all probabilities, as JSON values."""

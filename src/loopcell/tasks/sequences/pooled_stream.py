@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import Any, Generic, TypeVar
 
 from loopcell.errors import UsageError
+from loopcell.export.step_model import StepCheck
 from loopcell.layers.streaming.base import Owner, Start
 from loopcell.tasks.core.from_files.config import Columns
 from loopcell.tasks.core.inputs import Input
@@ -14,6 +15,7 @@ from loopcell.tasks.sequences.causal import demand_no_look_ahead, demand_single_
 from loopcell.tasks.sequences.running import RunningAnswers
 from loopcell.tasks.sequences.running_stream import running_stream
 from loopcell.tasks.sequences.sound_stream import SoundStream
+from loopcell.tasks.sequences.step_checks import pooled_check
 
 ResultT = TypeVar("ResultT")
 
@@ -43,6 +45,10 @@ class StreamedPooled(ABC, Generic[ResultT]):
         """Return the trained network; NotFittedError where there is none yet."""
 
     @abstractmethod
+    def predict(self, X: Any) -> Any:
+        """Return the answer to each sequence."""
+
+    @abstractmethod
     def _running(self, network: Any) -> RunningAnswers[ResultT]:
         """Return what a network, which is no ensemble, says after each step; UsageError where it needs all of them."""
 
@@ -69,6 +75,10 @@ class StreamedPooled(ABC, Generic[ResultT]):
         return running_stream(
             self._owner(), self.input_, self.columns_, self.network_, self._running, _called(self), state
         )
+
+    def step_check(self, data: Any) -> StepCheck:
+        """Return the first sequence as steps, with the model's own answers; see `loopcell.export.verify`."""
+        return pooled_check(self, data, getattr(self, "predict_proba", self.predict))
 
     def _demand_running(self) -> None:
         """Refuse a model whose answer so far depends on more than what has come; UsageError says on what."""

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from loopcell.data import Ragged
 from loopcell.data.examples import Scale, scale_of, with_beside, within_rounding
-from loopcell.export.step_model import StepCheck, StepModel
+from loopcell.export.step_model import StepModel
 from loopcell.insight import Prediction
 from loopcell.tasks.core.estimator import (
     Loss,
@@ -45,7 +45,6 @@ from loopcell.tasks.sequences.pooled import PooledEstimator
 from loopcell.tasks.sequences.pooled_stream import StreamedPooled
 from loopcell.tasks.sequences.running import NumberAnswers, RunningNumber
 from loopcell.tasks.sequences.shrinkage import kept_shares
-from loopcell.tasks.sequences.step_checks import pooled_check
 from loopcell.tasks.sequences.step_models import Pooled, regressor_step
 from loopcell.tasks.sequences.targets import as_number_rows, demand_all
 
@@ -143,10 +142,6 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator, Stre
     def step_model(self) -> StepModel:
         """Return the regressor's step: its numbers by all steps so far; see `StoredEstimator.step_model`."""
         return regressor_step(Pooled(self.input_, self.static_), self._fitted(), self.target_scale_)
-
-    def step_check(self, data: Any) -> StepCheck:
-        """Return the first sequence as steps, with the regressor's own answers; see `loopcell.export.verify`."""
-        return pooled_check(self, data, self.predict, lambda one: one.value)
 
     def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the number of each sequence, or its numbers, as JSON values."""

@@ -26,7 +26,7 @@ ResultT = TypeVar("ResultT")
 MEMORY = "memory."
 
 
-def running_stream(  # noqa: PLR0913 - what it reads, and what says the answers
+def running_stream(
     owner: Owner,
     input_: Input,
     columns: Columns | None,
@@ -71,7 +71,8 @@ def running_stream(  # noqa: PLR0913 - what it reads, and what says the answers
 def _read(readers: Sequence[SequenceReader], piece: Tensor, state: State | None) -> tuple[Tensor, State]:
     """Return the outputs of all readers side by side, and their states as one."""
     if len(readers) == 1:
-        return readers[0](piece, None, state)
+        only: tuple[Tensor, State] = readers[0](piece, None, state)
+        return only
     assert state is not None  # a stream begins with that at rest
     found = [reader(piece, None, _of_number(state, number)) for number, reader in enumerate(readers)]
     return torch.cat([outputs for outputs, _ in found], -1), _joined([after for _, after in found])

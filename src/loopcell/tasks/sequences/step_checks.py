@@ -19,6 +19,7 @@ from loopcell.tasks.core.estimator import as_part
 from loopcell.tasks.core.inputs import ArrayInput, FeatureInput, MixedInput
 from loopcell.tasks.core.inputs.static import StaticInput
 from loopcell.tasks.core.step_models.categories import columns_of, token_inputs
+from loopcell.tasks.sequences.running import TaggedStep
 
 Array = npt.NDArray[Any]
 PREFIXES = 16
@@ -35,17 +36,16 @@ def aligned_check(model: Any, data: Any) -> StepCheck:
     X, inputs = _first(model, data, None)
     (answers,) = model.predict_proba(X)
     runs = {"own offline": _run(model, answers, np.arange(len(answers)))}
-    return StepCheck(inputs, runs | _streamed(model, X, lambda one: one.probabilities))
+    return StepCheck(inputs, runs | _streamed(model, X))
 
 
-def pooled_check(model: Any, data: Any, answer: Callable[[Any], Array], of_stream: Callable[[Any], Any]) -> StepCheck:
+def pooled_check(model: Any, data: Any, answer: Callable[[Any], Array]) -> StepCheck:
     """Return the check of a classifier or regressor, whose answer is to all steps so far.
 
     Args:
         model: trained.
         data: sequences, of which the first counts.
         answer: gives the answers [N, K] to sequences.
-        of_stream: gives the numbers of an answer of its stream.
     """
     X, inputs = _first(model, data, model.static_)
     steps = len(next(iter(inputs.values())))
@@ -54,7 +54,7 @@ def pooled_check(model: Any, data: Any, answer: Callable[[Any], Array], of_strea
     known = [(int(end) - 1, part) for end, part in zip(ends, parts, strict=True) if part is not None]
     rows = np.concatenate([np.asarray(answer(part)).reshape(1, -1) for _, part in known])
     runs = {"own offline": _run(model, rows, np.array([at for at, _ in known]))}
-    return StepCheck(inputs, runs | _streamed(model, X, of_stream))
+    return StepCheck(inputs, runs | _streamed(model, X))
 
 
 def _run(model: Any, answers: Any, steps: npt.NDArray[np.int64]) -> OwnRun:
@@ -76,7 +76,9 @@ def _first(model: Any, data: Any, static: StaticInput | None) -> tuple[SequenceD
     if count > MOST_STEPS:
         shorter = _beginning(X, MOST_STEPS, count)
         if shorter is None:
-            raise UsageError(f"the first sequence has {count:,} steps, and a check takes at most {MOST_STEPS:,}: cut it")
+            raise UsageError(
+                f"the first sequence has {count:,} steps, and a check takes at most {MOST_STEPS:,}: cut it"
+            )
         X, inputs = shorter, {name: value[:MOST_STEPS] for name, value in inputs.items()}
     if static is not None:
         inputs |= _static_steps(model.step_model(), static, X, min(count, MOST_STEPS))
@@ -153,7 +155,7 @@ def _beginning(X: SequenceData, end: int, steps: int) -> SequenceData | None:
     return found
 
 
-def _streamed(model: Any, X: SequenceData, numbers: Callable[[Any], Any]) -> dict[str, OwnRun]:
+def _streamed(model: Any, X: SequenceData) -> dict[str, OwnRun]:
     """Return the answers of the model's stream, where it has one of such rows."""
     try:
         stream = model.stream()
@@ -168,5 +170,5 @@ def _streamed(model: Any, X: SequenceData, numbers: Callable[[Any], Any]) -> dic
         found = stream.feed(list(np.asarray(array).reshape(len(array), -1)))
     else:
         return {}
-    rows = [np.atleast_1d(numbers(one)) for one in found]
+    rows = [np.atleast_1d(one.probabilities if isinstance(one, TaggedStep) else one.value) for one in found]
     return {"own streamed": _run(model, np.array(rows), np.arange(len(rows)))}

@@ -57,13 +57,12 @@ class StreamedTagger(ABC):
 
         Raises:
             FileFormatError: the file is damaged, or no state of a stream.
-            UsageError: it reads both ways, has a CRF, or reads n-grams or the time of steps; or it is the state of another model.
+            UsageError: it reads both ways, has a CRF, or reads n-grams or the time of steps; or it is the state of
+                another model.
         """
         self._demand_causal()
 
         def answers_of(member: Any) -> TagAnswers:
             return TagAnswers(member, self.targets_, member.temperature, self.classes_)
 
-        return running_stream(
-            self._owner(), self.input_, self.columns_, self.network_, answers_of, "tagger", state
-        )
+        return running_stream(self._owner(), self.input_, self.columns_, self.network_, answers_of, "tagger", state)

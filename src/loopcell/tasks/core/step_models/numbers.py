@@ -142,7 +142,9 @@ class _NumberStep:
             del x  # that it comes is all that counts
             return begun * 1.0, begun * 0.0 + 1.0
 
-        of_x = {"x": X}, {"input": self._x.size, "one": 1}
+        # Without columns of numbers it is by the ones of a category that a step is known to have come.
+        came = self._x if self._own else self._ones_of(0)
+        of_x = {"x": came.name}, {"input": came.size, "one": 1}
         reads, sizes = ({"dt": DT}, {"input": 1}) if self._gaps.timed else of_x
         graph = cell(elapsed if self._gaps.timed else counted).graph
         doc = "the time since the step before, which the first one has not"
@@ -168,8 +170,7 @@ class _NumberStep:
         told = {column: at for column, at in places.items() if column in self._own}
         others = [at for column, at in places.items() if column not in self._own]  # a category is always there
         terms = [Term(self._values("value"), self._matrix({at: at for at in self._own}))] if self._own else []
-        for token, columns in zip(self._tokens, self._ones.values(), strict=True):
-            terms.append(Term(self._add(ones_stage(token, columns, gaps.width)), None))
+        terms += [Term(self._ones_of(at), None) for at in range(len(self._tokens))]
         if told:
             terms.append(Term(self._observed(), self._matrix(told)))
             terms.append(Term(self._since(), self._matrix({at: place + count for at, place in told.items()}), True))
@@ -177,6 +178,11 @@ class _NumberStep:
         if times:
             terms.append(Term(self._passed(), _ones_at(times, gaps.width)[:, None], True))
         return self._sum(terms, _ones_at(others, gaps.width) if others else None)
+
+    def _ones_of(self, at: int) -> Quantity:
+        """Add a one at the place of a category of the columns of categories, by their number."""
+        columns = list(self._ones.values())[at]
+        return self._add(ones_stage(self._tokens[at], columns, self._gaps.width))
 
     def _sum(self, terms: list[Term], fixed: Floats | None) -> Quantity:
         names = [term.quantity.name for term in terms]
@@ -244,7 +250,9 @@ class _NumberStep:
             graph, reads = formula(mask if long else any_mask), {"observed": self._observed().name}
             return self._add(Equations(gives, graph, sizes, learned, reads, "which numbers were observed"))
         graph, reads = formula(dt, {"passed": "one"}), {"since": self._since().name, "passed": self._passed().name}
-        return self._add(Equations(gives, graph, sizes | {"one": 1}, learned, reads, "the time since each was observed"))
+        return self._add(
+            Equations(gives, graph, sizes | {"one": 1}, learned, reads, "the time since each was observed")
+        )
 
 
 def _size_name(term: Term) -> str:
