@@ -17,6 +17,7 @@ import typer
 
 from loopcell.cli.predictions import DELIMITERS
 from loopcell.cli.reporting import as_sentence, say, say_note, say_notes
+from loopcell.cli.standard_input import is_standard
 
 if TYPE_CHECKING:
     from loopcell.data import Record
@@ -101,6 +102,11 @@ def live_output(live: Live) -> Iterator[TextIO]:
         raise FileWriteError(f"{live.output} cannot be written: {error.strerror}") from error
     with file:
         yield file
+
+
+def to_file(output: Path | None) -> Path | None:
+    """Return the file that live answers go to; None for standard output, whatever it is called."""
+    return None if output is None or is_standard(output) else output
 
 
 def is_of_sound(stream: Stream[Any]) -> bool:

@@ -24,6 +24,7 @@ from loopcell.cli.live import (
     live_output,
     signals,
     stream_of,
+    to_file,
 )
 from loopcell.cli.predictions import DELIMITERS, Form, Output, PredictedRow, form_of, write
 from loopcell.cli.reporting import Debug, reporting, say_note
@@ -74,7 +75,7 @@ def stream(
         spec = Settings(FLAGS, typed).build(FileExamples, files=[source])
         loaded = load_model(find_model(model))
         demand_no_rate(sample_rate, loaded)
-        live = Live(state, answers, spec, form, None if output == STANDARD else output)
+        live = Live(state, answers, spec, form, to_file(output))
         is_live = is_standard(source)
         if not hasattr(loaded, "stream") or not is_of_sound(loaded.stream()):
             if not is_live:
