@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 
 import numpy as np
+import torch
 
 from loopcell import Recurrent, cells
 from loopcell.backends.c.toolchain.target import target
