@@ -28,6 +28,8 @@ class ExportFlags:
     verify: bool
     simd: str
     weights: str
+    arithmetic: str
+    data: Path | None
     store: str
     layout: str
     stack_limit: int
@@ -52,8 +54,14 @@ def export(  # noqa: PLR0913 - a flag is an argument
         str, typer.Option(help="C: plain for any compiler, vectors for the wide ones of GCC and Clang.")
     ] = "plain",
     weights: Annotated[
-        str, typer.Option(help="C: the numbers of matrices and tables: float32, bfloat16 or int8.")
+        str, typer.Option(help="C: the numbers of matrices: float32, bfloat16 or int8; in fixed point int16 or int8.")
     ] = "float32",
+    arithmetic: Annotated[
+        str, typer.Option(help="C: float, or fixed for processors without an FPU, which needs --data.")
+    ] = "float",
+    data: Annotated[
+        Path | None, typer.Option(help="C: inputs to verify with, a row a step: .npy, .csv, or .npz with all inputs.")
+    ] = None,
     store: Annotated[
         str, typer.Option(help="C: arrays for weights in the code, blob for a file of their own.")
     ] = "arrays",
@@ -76,7 +84,9 @@ def export(  # noqa: PLR0913 - a flag is an argument
     with reporting(debug):
         if to not in TARGETS:
             raise UsageError(f"--to {to}: there is no such target; there is {', '.join(TARGETS)}")
-        typed = ExportFlags(output, name, overwrite, verify, simd, weights, store, layout, stack_limit, drift, form)
+        typed = ExportFlags(
+            output, name, overwrite, verify, simd, weights, arithmetic, data, store, layout, stack_limit, drift, form
+        )
         _demand_own_flags(to, typed)
         path = find_model(model)
         early.demand_model(path)
@@ -102,7 +112,21 @@ def _loaded(path: Path, series: str | None) -> Any:
 
 def _demand_own_flags(to: str, typed: ExportFlags) -> None:
     """Refuse flags of other targets, which would change nothing."""
-    usual = ExportFlags(typed.output, "", typed.overwrite, True, "plain", "float32", "arrays", "make", STACK_LIMIT, DRIFT_STEPS, "step")
+    usual = ExportFlags(
+        typed.output,
+        "",
+        typed.overwrite,
+        True,
+        "plain",
+        "float32",
+        "float",
+        None,
+        "arrays",
+        "make",
+        STACK_LIMIT,
+        DRIFT_STEPS,
+        "step",
+    )
     for field in fields(ExportFlags):
         if getattr(typed, field.name) != getattr(usual, field.name) and field.name not in OWN_FLAGS[to]:
             flag = "no-verify" if field.name == "verify" else field.name.replace("_", "-")
@@ -111,6 +135,7 @@ def _demand_own_flags(to: str, typed: ExportFlags) -> None:
 
 
 def _to_c(model: Any, typed: ExportFlags) -> Iterator[str]:
+    from loopcell.cli.export_data import read_sequences
     from loopcell.export import CForm, step_model_of, to_c
 
     step = step_model_of(model)
@@ -118,12 +143,14 @@ def _to_c(model: Any, typed: ExportFlags) -> Iterator[str]:
         step,
         typed.output,
         name=typed.name,
-        form=CForm(typed.simd, typed.weights, typed.store, typed.layout, typed.stack_limit),
+        form=CForm(typed.simd, typed.weights, typed.store, typed.layout, typed.arithmetic, typed.stack_limit),
+        data=None if typed.data is None else read_sequences(typed.data, [one.name for one in step.inputs]),
         overwrite=typed.overwrite,
         verify=typed.verify,
         drift_steps=typed.drift,
     )
     yield f"wrote {typed.output}: {report.summary()}"
+    yield from report.notes()
     yield from step.notes
 
 
@@ -166,7 +193,9 @@ def _demand_room(typed: ExportFlags) -> None:
 
 
 OWN_FLAGS: Mapping[str, frozenset[str]] = {
-    "c": frozenset(("name", "verify", "simd", "weights", "store", "layout", "stack_limit", "drift")),
+    "c": frozenset(
+        ("name", "verify", "simd", "weights", "arithmetic", "data", "store", "layout", "stack_limit", "drift")
+    ),
     "wasm": frozenset(("name",)),
     "onnx": frozenset(("form",)),
     "torch": frozenset(),

@@ -24,6 +24,7 @@ _CLOSE, _TIMES = 2e-5, 30
 """The error that is always allowed, in units of the largest answer or of 1; and how many times the difference that one
 rounding of each weight and input makes."""
 _CHUNK = 5
+_UNLIKE = 300  # times smaller, an input has 7 bits left of 15
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +35,7 @@ class Recorded:
         inputs: by name: [T, n] numbers, or [T] tokens.
         answers: by name, [T, n].
         allowed: the largest error that single precision explains.
+        advice: what may be behind an error, for whoever reads of it.
         narrowing: by how much these answers differ from those of the model with its weights in full.
     """
 
@@ -41,6 +43,7 @@ class Recorded:
     answers: Arrays
     allowed: float
     narrowing: float = 0.0
+    advice: str = ""
 
 
 def record(source: CSource, data: Arrays | None) -> Recorded:
@@ -71,7 +74,23 @@ def record(source: CSource, data: Arrays | None) -> Recorded:
     nearby = {name: _moved(values, rng, kind.grain) for name, values in inputs.items()}
     moved = difference(stepped(_rounded(stored, rng, kind.grain), nearby), meant)
     scale = max(1.0, *(float(np.abs(values).max(initial=0)) for values in answers.values()))
-    return Recorded(inputs, meant, max(_CLOSE * scale, _TIMES * moved), difference(meant, answers))
+    advice = _of_unlike_sizes(inputs) if kind.c_type == "int8_t" else ""
+    return Recorded(inputs, meant, max(_CLOSE * scale, _TIMES * moved), difference(meant, answers), advice)
+
+
+def _of_unlike_sizes(inputs: Arrays) -> str:
+    """Return why int8 may be off: it rounds the numbers of a step relative to the largest of them."""
+    about = "; int8 rounds the numbers of a step relative to the largest of them"
+    for name, values in inputs.items():
+        sizes = np.nanmax(np.abs(values), axis=0) if values.dtype.kind == "f" and values.ndim == 2 else np.ones(1)
+        least, most = int(np.argmin(np.where(sizes > 0, sizes, np.inf))), int(np.argmax(sizes))
+        if sizes[most] > _UNLIKE * sizes[least] > 0:
+            about += (
+                f": {name}[{most}] reaches {sizes[most]:.3g} and {name}[{least}] only {sizes[least]:.3g}, which is "
+                "lost beside it; bring inputs to like sizes"
+            )
+            break
+    return f"{about}; or take weights='bfloat16'"
 
 
 class TakesSteps(Protocol):
@@ -96,7 +115,7 @@ def demand_equal(program: TakesSteps, recorded: Recorded) -> float:
             explained = f"{recorded.allowed:.3g} is what single precision explains"
             raise CheckFailed(
                 f"the export does not compute what the model does: {name} is off by {error:.3g}, and "
-                f"{explained if recorded.allowed else 'whole numbers are equal or wrong'}"
+                f"{explained if recorded.allowed else 'whole numbers are equal or wrong'}{recorded.advice}"
             )
         if not np.array_equal(found[name], again[name]):
             raise CheckFailed(f"the export loses state: {name} differs when the state is saved and loaded in between")

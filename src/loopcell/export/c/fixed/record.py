@@ -21,7 +21,9 @@ _USELESS = 0.1
 """The error, of the largest answer, beyond which nobody would call it the same model."""
 
 
-def fixed_source(step: StepModel, name: str, weights: str, store: str, data: Arrays | None) -> tuple[FixedSource, Arrays]:
+def fixed_source(
+    step: StepModel, name: str, weights: str, store: str, data: Arrays | None
+) -> tuple[FixedSource, Arrays]:
     """Return a model in fixed point in C, and the data that decided where its points are.
 
     Raises:
@@ -35,7 +37,7 @@ def fixed_source(step: StepModel, name: str, weights: str, store: str, data: Arr
         )
     inputs = checked(step, data)
     fixed = fixed_model(step, inputs, weights)
-    return FixedSource(step, name, FixedForm(weights), store, fixed), inputs
+    return FixedSource(step, name, FixedForm(weights), store, fixed=fixed), inputs
 
 
 def record_fixed(source: FixedSource, inputs: Arrays) -> Recorded:
@@ -51,8 +53,8 @@ def record_fixed(source: FixedSource, inputs: Arrays) -> Recorded:
     largest = max(float(np.abs(values).max(initial=0)) for values in exact.values())
     if not error <= _USELESS * max(largest, 2.0**-10):
         raise CheckFailed(
-            f"in fixed point with weights={source.fixed.weights!r} the answers are off by {error:.3g}, of {largest:.3g} at "
-            "most: it is not the model any more; take weights='int16', or the arithmetic of floats"
+            f"in fixed point with weights={source.fixed.weights!r} the answers are off by {error:.3g}, of "
+            f"{largest:.3g} at most: it is not the model any more; take weights='int16', or the arithmetic of floats"
         )
     return Recorded(numbers, answers, 0.0, error)
 

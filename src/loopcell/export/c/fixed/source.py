@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from loopcell.export.c.argument_lines import is_token
@@ -74,7 +74,7 @@ class FixedSource(CSource):
         fixed: the model with its formats.
     """
 
-    fixed: FixedModel = None  # type: ignore[assignment] - the fields before it have defaults, and it has none
+    fixed: FixedModel = field(kw_only=True)
 
     number = "int16_t"
     number_bytes = 2
@@ -103,7 +103,9 @@ class FixedSource(CSource):
         if isinstance(stage, Join):
             return join_code(stage, name, self.model, fixed.fractions)
         code = stage_code(stage, name, self._fields, self.model, _PLAIN)  # a delay, which only copies
-        lines = (line.replace("float ", "int16_t ").replace("!= 0.0f", "!= 0").replace("1.0f", "1") for line in code.lines)
+        lines = (
+            line.replace("float ", "int16_t ").replace("!= 0.0f", "!= 0").replace("1.0f", "1") for line in code.lines
+        )
         return StageCode(tuple(lines), code.call, states=code.states)
 
     def step_call(self, *arguments: str) -> str:
