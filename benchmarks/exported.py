@@ -31,9 +31,11 @@ from benchmarks.task import Task, make_task
 from loopcell import GRU, cells
 from loopcell.export import step_model_of
 from loopcell.export.c.compiled import STRICT
+from loopcell.export.c.fixed.record import fixed_source
 from loopcell.export.c.product import product_form
 from loopcell.export.c.report import code_bytes, stack_bytes
 from loopcell.export.c.source import CSource
+from loopcell.export.drawn import drawn
 from tests.export.c.models import network, prove, source_of
 
 HIDDEN = (32, 64, 128, 256, 512)
@@ -89,11 +91,12 @@ def errors(builds: tuple[Build, ...] = BUILDS) -> Iterator[dict[str, Any]]:
 def memory() -> Iterator[dict[str, Any]]:
     """Yield what a GRU of 16 inputs takes on a Cortex-M4, with each kind of weights."""
     compiler = shutil.which("arm-none-eabi-gcc")
-    for weights in ("float32", "bfloat16", "int8"):
+    for weights in ("float32", "bfloat16", "int8", "fixed int16", "fixed int8"):
         for hidden in (32, 64, 128):
-            source = CSource(step_model_of(GRU(16, hidden)), "net", product_form("plain", weights))
+            source = _small(hidden, weights)
             row: dict[str, Any] = {"weights": weights, "hidden": hidden, "weight_bytes": source.weight_bytes}
-            row |= {"state_bytes": 4 * sum(size for _, size in source.states), "buffer_bytes": source.buffer_bytes}
+            row["state_bytes"] = source.number_bytes * sum(size for _, size in source.states)
+            row["buffer_bytes"] = source.buffer_bytes
             if compiler is not None:
                 with tempfile.TemporaryDirectory(prefix="loopcell-") as scratch:
                     folder = Path(scratch)
@@ -102,6 +105,15 @@ def memory() -> Iterator[dict[str, Any]]:
                     row["stack_bytes"] = stack_bytes(source, (compiler, *STRICT, *M4), folder)
                     row["code_bytes"] = code_bytes(folder / "net.o", "arm-none-eabi-size")
             yield row
+
+
+def _small(hidden: int, weights: str) -> CSource:
+    """Return a GRU in C, with the weights of floats or in fixed point."""
+    step = step_model_of(GRU(16, hidden))
+    arithmetic, _, narrow = weights.rpartition(" ")
+    if arithmetic:
+        return fixed_source(step, "net", narrow, "arrays", drawn(step, 64))[0]
+    return CSource(step, "net", product_form("plain", weights))
 
 
 def speed(hidden: tuple[int, ...], settings: Settings) -> Iterator[dict[str, Any]]:

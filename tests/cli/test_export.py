@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from loopcell.backends.c.toolchain import target
@@ -46,6 +47,12 @@ def test_a_model_is_written(loopcell, run, tmp_path, a_model):
         (["--to", "c", "--simd", "mmx"], "there is no --simd mmx; there are plain and vectors"),
         (["--to", "c", "--weights", "int4"], "there is no --weights int4; there are float32, bfloat16, int8"),
         (["--to", "c", "--name", "int"], "'int' is a word of C and cannot be a model's name; say --name int_model"),
+        (["--to", "wasm", "--arithmetic", "fixed"], "--arithmetic is for --to c"),
+        (["--to", "c", "--arithmetic", "q15"], "there is no --arithmetic q15; there are float and fixed"),
+        (["--to", "c", "--arithmetic", "fixed", "--weights", "int8"], "fixed point needs data"),
+        (["--to", "c", "--store", "disk"], "there is no --store disk; there are arrays and blob"),
+        (["--to", "c", "--layout", "cmake"], "there is no --layout cmake; there are make and arduino"),
+        (["--to", "c", "--data", "x.txt"], "--data x.txt: a file of numbers ends in .npy, .npz, .csv"),
         (["--to", "c", "--stack-limit", "7"], "more than the 7 that --stack-limit ... allows"),
     ],
 )
@@ -55,6 +62,46 @@ def test_requests_that_make_no_sense(loopcell, run, tmp_path, a_model, arguments
     assert sentence in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["csv", "named.csv", "npy", "npz"])
+def test_fixed_point_takes_data_from_a_file(loopcell, run, tmp_path, a_model, kind):
+    data = np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32)
+    path = tmp_path / f"data.{kind}"
+    if kind == "npz":
+        np.savez(path, x=data)
+    elif kind == "npy":
+        np.save(path, data)
+    else:
+        np.savetxt(path, data, delimiter=",", header="a,b" if "named" in kind else "", comments="")
+    flags = ("--arithmetic", "fixed", "--weights", "int16", "--data", path)
+    result = loopcell("export", run, "--to", "c", "-o", tmp_path / "out", *flags, "--name", "My delay")
+    assert result.exit_code == 0, result.output
+    assert "'My delay' is called my_delay in C" in result.stdout
+    report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert report["arithmetic"] == "fixed"
+    assert report["verified_steps"] == 20
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [(b"a,b\n1,x\n", "cannot be read as numbers"), (b"", "the data of 'x' have the shape [T, 2] with T at least 1")],
+)
+@pytest.mark.filterwarnings("ignore:loadtxt")
+def test_data_that_are_no_numbers(loopcell, run, tmp_path, a_model, content, sentence):
+    path = tmp_path / "data.csv"
+    path.write_bytes(content)
+    result = loopcell("export", run, "--to", "c", "-o", tmp_path / "out", "--data", path)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+
+
+def test_a_pickle_is_never_opened(loopcell, run, tmp_path, a_model):
+    path = tmp_path / "data.npy"
+    np.save(path, np.array([{}], object), allow_pickle=True)
+    result = loopcell("export", run, "--to", "c", "-o", tmp_path / "out", "--data", path)
+    assert result.exit_code == 2
+    assert "cannot be read as numbers" in result.stderr
 
 
 @pytest.mark.filterwarnings("default:CC names")

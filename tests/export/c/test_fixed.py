@@ -114,6 +114,15 @@ def test_error_and_drift_are_those_of_the_whole_numbers(tmp_path):
     assert "float" not in (tmp_path / "narrow" / "net.c").read_text(encoding="utf-8")
 
 
+def test_a_state_of_other_formats_is_of_another_model():
+    net = network("gru", 1)
+    data = drawn(step_model_of(net), 30)
+    wider = {"x": data["x"] * 20}
+    identities = {fixed(net, weights, given)[0].identity for weights in ("int16", "int8") for given in (data, wider)}
+    assert len(identities) == 4
+    assert fixed(net, "int8", data)[0].identity in identities
+
+
 # --- what leaves the range ------------------------------------------------------------------------------------------
 
 CLIPS = """
