@@ -92,7 +92,7 @@ def test_data_that_are_no_numbers(loopcell, run, tmp_path, a_model, content, sen
     path = tmp_path / "data.csv"
     path.write_bytes(content)
     result = loopcell("export", run, "--to", "c", "-o", tmp_path / "out", "--data", path)
-    assert result.exit_code == 2
+    assert result.exit_code == 1
     assert sentence in result.stderr
 
 
@@ -100,7 +100,7 @@ def test_a_pickle_is_never_opened(loopcell, run, tmp_path, a_model):
     path = tmp_path / "data.npy"
     np.save(path, np.array([{}], object), allow_pickle=True)
     result = loopcell("export", run, "--to", "c", "-o", tmp_path / "out", "--data", path)
-    assert result.exit_code == 2
+    assert result.exit_code == 1
     assert "cannot be read as numbers" in result.stderr
 
 

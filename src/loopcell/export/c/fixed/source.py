@@ -113,7 +113,7 @@ class FixedSource(CSource):
 
     @cached_property
     def identity(self) -> str:
-        """The model's identity, in hexadecimal digits: of its numbers in fixed point, whose states mean something else."""
+        """The model's identity, in hexadecimal digits: and of its formats, which say what a state means."""
         formats = [sorted(self.fixed.fractions.items()), self.fixed.weights]
         formats += [sorted(stage.states.items()) for stage in self.fixed.equations.values()]
         about = f"{identity(self.model)} {json.dumps(formats)}"
