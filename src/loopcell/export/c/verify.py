@@ -82,7 +82,9 @@ def _of_unlike_sizes(inputs: Arrays) -> str:
     """Return why int8 may be off: it rounds the numbers of a step relative to the largest of them."""
     about = "; int8 rounds the numbers of a step relative to the largest of them"
     for name, values in inputs.items():
-        sizes = np.abs(np.nan_to_num(values.astype(np.float64))).max(0) if values.dtype.kind == "f" and values.ndim == 2 else np.ones(1)
+        if values.dtype.kind != "f":
+            continue
+        sizes = np.abs(np.nan_to_num(values.astype(np.float64))).max(0)
         least, most = int(np.argmin(np.where(sizes > 0, sizes, np.inf))), int(np.argmax(sizes))
         if sizes[most] > _UNLIKE * sizes[least] > 0:
             about += (
