@@ -1,10 +1,11 @@
 """Models exported to C: errors and speed: `python -m benchmarks.exported`, into exported.json.
 
 Errors: every cell through every compiler that is there, without and with optimisation, in plain C and over vectors, on
-another processor through an emulator. Memory: what a Cortex-M4 needs for a GRU, as its compiler says. Speed: a step of
+another processor through an emulator. Memory: what a Cortex-M4 needs for a GRU, as its compiler says. Fixed point: the
+error of every cell. Speed: a step of
 an LSTM and of a GRU beside ONNX Runtime, PyTorch, our own stepper and the time to read the weights once.
 
-    --only errors, --only memory, --only speed    one part
+    --only errors, --only memory, --only fixed, --only speed    one part
     --quick                                       to see that everything works
 """
 
@@ -18,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
 from benchmarks import roof
@@ -31,7 +33,7 @@ from benchmarks.task import Task, make_task
 from loopcell import GRU, cells
 from loopcell.export import step_model_of
 from loopcell.export.c.compiled import STRICT
-from loopcell.export.c.fixed.record import fixed_source
+from loopcell.export.c.fixed.record import fixed_source, record_fixed
 from loopcell.export.c.product import product_form
 from loopcell.export.c.report import code_bytes, stack_bytes
 from loopcell.export.c.source import CSource
@@ -107,6 +109,19 @@ def memory() -> Iterator[dict[str, Any]]:
             yield row
 
 
+def fixed(steps: int = 200) -> Iterator[dict[str, Any]]:
+    """Yield the error of every cell in fixed point, against the model in double precision, over so many steps."""
+    for weights in ("int16", "int8"):
+        found = {}
+        for name in cells.names():
+            torch.manual_seed(0)
+            step = step_model_of(network(name, hidden_size=17))
+            # No times before 0: the logarithm of a time is what one of the cells takes.
+            data = {key: np.abs(values) for key, values in drawn(step, steps).items()}
+            found[name] = record_fixed(*fixed_source(step, "net", weights, "arrays", data)).narrowing
+        yield {"weights": weights, "error": max(found.values()), "cells": found}
+
+
 def _small(hidden: int, weights: str) -> CSource:
     """Return a GRU in C, with the weights of floats or in fixed point."""
     step = step_model_of(GRU(16, hidden))
@@ -145,12 +160,13 @@ def _step_bound(task: Task, truth: Observed, peer: Any) -> Entry:
 def main() -> None:
     """Measure what was asked for and write the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=["errors", "memory", "speed"])
+    parser.add_argument("--only", choices=["errors", "memory", "fixed", "speed"])
     parser.add_argument("--quick", action="store_true")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     settings = Settings(QUICK if asked.quick else Patience())
     parts = {"errors": lambda: errors(BUILDS[:1] if asked.quick else BUILDS), "memory": memory}
+    parts["fixed"] = lambda: fixed(20 if asked.quick else 200)
     parts["speed"] = lambda: speed(HIDDEN[:1] if asked.quick else HIDDEN, settings)
     file = SuiteFile(
         RESULTS.parent / "quick" / "exported.json" if asked.quick else RESULTS / "exported.json", heading()
