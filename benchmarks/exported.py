@@ -31,7 +31,7 @@ from benchmarks.peers.find import peers
 from benchmarks.results import RESULTS, SuiteFile, heading
 from benchmarks.task import Task, make_task
 from loopcell import GRU, cells
-from loopcell.export import step_model_of
+from loopcell.export import StepCheck, step_model_of
 from loopcell.export.c.compiled import STRICT
 from loopcell.export.c.fixed.record import fixed_source, record_fixed
 from loopcell.export.c.product import product_form
@@ -118,7 +118,8 @@ def fixed(steps: int = 200) -> Iterator[dict[str, Any]]:
             step = step_model_of(network(name, hidden_size=17))
             # No times before 0: the logarithm of a time is what one of the cells takes.
             data = {key: np.abs(values) for key, values in drawn(step, steps).items()}
-            found[name] = record_fixed(*fixed_source(step, "net", weights, "arrays", data)).narrowing
+            source, inputs = fixed_source(step, "net", weights, "arrays", data)
+            found[name] = record_fixed(source, StepCheck(inputs), inputs).narrowing
         yield {"weights": weights, "error": max(found.values()), "cells": found}
 
 

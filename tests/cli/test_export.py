@@ -7,9 +7,10 @@ import json
 import numpy as np
 import pytest
 
+from loopcell import Forecaster
 from loopcell.backends.c.toolchain import target
 from loopcell.cli import export as verb
-from loopcell.export.step_model import Delay, Output, Quantity, Softmax, StepModel
+from loopcell.export.step_model import Delay, Output, Quantity, Softmax, StepCheck, StepModel
 
 
 class Exportable:
@@ -52,7 +53,6 @@ def test_a_model_is_written(loopcell, run, tmp_path, a_model):
         (["--to", "c", "--arithmetic", "fixed", "--weights", "int8"], "fixed point needs data"),
         (["--to", "c", "--store", "disk"], "there is no --store disk; there are arrays and blob"),
         (["--to", "c", "--layout", "cmake"], "there is no --layout cmake; there are make and arduino"),
-        (["--to", "c", "--data", "x.txt"], "--data x.txt: a file of numbers ends in .npy, .npz, .csv"),
         (["--to", "c", "--stack-limit", "7"], "more than the 7 that --stack-limit ... allows"),
     ],
 )
@@ -64,44 +64,20 @@ def test_requests_that_make_no_sense(loopcell, run, tmp_path, a_model, arguments
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("kind", ["csv", "named.csv", "npy", "npz"])
-def test_fixed_point_takes_data_from_a_file(loopcell, run, tmp_path, a_model, kind):
-    data = np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32)
-    path = tmp_path / f"data.{kind}"
-    if kind == "npz":
-        np.savez(path, x=data)
-    elif kind == "npy":
-        np.save(path, data)
-    else:
-        np.savetxt(path, data, delimiter=",", header="a,b" if "named" in kind else "", comments="")
-    flags = ("--arithmetic", "fixed", "--weights", "int16", "--data", path)
+def test_fixed_point_takes_the_users_rows(loopcell, run, tmp_path, monkeypatch):
+    from loopcell.cli import export_data
+    from loopcell.tasks.core import models
+
+    rows = {"x": np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32)}
+    monkeypatch.setattr(models, "load_model", lambda path: Exportable())
+    monkeypatch.setattr(export_data, "check_of_file", lambda model, path, series: StepCheck(rows))
+    flags = ("--arithmetic", "fixed", "--weights", "int16", "--data", "rows.csv")
     result = loopcell("export", run, "--to", "c", "-o", tmp_path / "out", *flags, "--name", "My delay")
     assert result.exit_code == 0, result.output
     assert "'My delay' is called my_delay in C" in result.stdout
     report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
     assert report["arithmetic"] == "fixed"
     assert report["verified_steps"] == 20
-
-
-@pytest.mark.parametrize(
-    ("content", "sentence"),
-    [(b"a,b\n1,x\n", "cannot be read as numbers"), (b"", "the data of 'x' have the shape [T, 2] with T at least 1")],
-)
-@pytest.mark.filterwarnings("ignore:loadtxt")
-def test_data_that_are_no_numbers(loopcell, run, tmp_path, a_model, content, sentence):
-    path = tmp_path / "data.csv"
-    path.write_bytes(content)
-    result = loopcell("export", run, "--to", "c", "-o", tmp_path / "out", "--data", path)
-    assert result.exit_code == 1
-    assert sentence in result.stderr
-
-
-def test_a_pickle_is_never_opened(loopcell, run, tmp_path, a_model):
-    path = tmp_path / "data.npy"
-    np.save(path, np.array([{}], object), allow_pickle=True)
-    result = loopcell("export", run, "--to", "c", "-o", tmp_path / "out", "--data", path)
-    assert result.exit_code == 1
-    assert "cannot be read as numbers" in result.stderr
 
 
 @pytest.mark.filterwarnings("default:CC names")
@@ -150,3 +126,21 @@ def test_a_program_of_torch_is_written(loopcell, run, tmp_path, a_model):
     result = loopcell("export", run, "--to", "torch", "-o", path)
     assert result.exit_code == 0, result.output
     assert torch.export.load(path).module() is not None
+
+
+def test_an_export_is_held_against_rows_of_the_user(loopcell, tmp_path):
+    hours = np.arange(80)
+    table = {"time": np.datetime64("2024-01-01") + hours * np.timedelta64(1, "h"), "a": np.sin(hours / 5)}
+    quick = {"history": 6, "horizon": 2, "hidden_size": 4, "epochs": 1, "adapt_rate": 0.0, "random_state": 0}
+    Forecaster(time="time", target="a", **quick).fit(table).save(tmp_path / "m.safetensors")
+    rows = "\n".join(f"{time},{value}" for time, value in zip(table["time"], table["a"], strict=True))
+    (tmp_path / "new.csv").write_text(f"time,a\n{rows}\n", encoding="utf-8")
+    words = ("export", tmp_path / "m.safetensors", "--to", "c", "--drift", 0, "-o", tmp_path / "out", "--data")
+    result = loopcell(*words, tmp_path / "new.csv")
+    assert result.exit_code == 0, result.output
+    report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert report["own_errors"]["own offline"] < 1e-4
+    assert report["verified_steps"] == 80
+    missing = loopcell(*words, tmp_path / "none.csv", "--overwrite")
+    assert missing.exit_code in (1, 2)
+    assert "none.csv" in missing.stderr

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from loopcell.cli import early
+from loopcell.cli.effects import SampleRate, demand_no_rate, is_effect, load_effect
 from loopcell.cli.reporting import Debug, reporting, warnings_as_notes
 from loopcell.cli.values import find_model
 from loopcell.errors import UsageError
+
+if TYPE_CHECKING:
+    from loopcell.export import StepCheck, StepModel
 
 STACK_LIMIT = 262_144  # bytes
 DRIFT_STEPS = 1_000
@@ -29,7 +33,6 @@ class ExportFlags:
     simd: str
     weights: str
     arithmetic: str
-    data: Path | None
     store: str
     layout: str
     stack_limit: int
@@ -59,9 +62,6 @@ def export(  # noqa: PLR0913 - a flag is an argument
     arithmetic: Annotated[
         str, typer.Option(help="C: float, or fixed for processors without an FPU, which needs --data.")
     ] = "float",
-    data: Annotated[
-        Path | None, typer.Option(help="C: inputs to verify with, a row a step: .npy, .csv, or .npz with all inputs.")
-    ] = None,
     store: Annotated[
         str, typer.Option(help="C: arrays for weights in the code, blob for a file of their own.")
     ] = "arrays",
@@ -75,6 +75,10 @@ def export(  # noqa: PLR0913 - a flag is an argument
     form: Annotated[
         str, typer.Option(help="ONNX: step for a file of one step, sequence for one of any count of steps.")
     ] = "step",
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Rows of your own to hold the export against, else drawn ones.")
+    ] = None,
+    sample_rate: SampleRate = None,
     series: Annotated[
         str | None, typer.Option("--which", help="Forecasts: the name of the series, or its number from 0.")
     ] = None,
@@ -85,48 +89,57 @@ def export(  # noqa: PLR0913 - a flag is an argument
         if to not in TARGETS:
             raise UsageError(f"--to {to}: there is no such target; there is {', '.join(TARGETS)}")
         typed = ExportFlags(
-            output, name, overwrite, verify, simd, weights, arithmetic, data, store, layout, stack_limit, drift, form
+            output, name, overwrite, verify, simd, weights, arithmetic, store, layout, stack_limit, drift, form
         )
         _demand_own_flags(to, typed)
         path = find_model(model)
-        early.demand_model(path)
         with warnings_as_notes():
-            for line in TARGETS[to](_loaded(path, series), typed):
+            if is_effect(path):
+                found = _effect(path, data, series, sample_rate)
+            else:
+                found = _loaded(path, data, series, sample_rate)
+            for line in TARGETS[to](found, typed):
                 typer.echo(line)
 
 
-def _loaded(path: Path, series: str | None) -> Any:
-    """Return what is exported: a model, or the step of a forecaster on the scale of a series."""
-    from loopcell.tasks.core.models import load_model
-    from loopcell.tasks.forecasting.forecaster import Forecaster
+class Exported(NamedTuple):
+    """What is exported: the step of a model, and the rows that it is held against; None draws them."""
 
-    model = load_model(path)
-    if series is None:
-        return model
-    if not isinstance(model, Forecaster):
-        raise UsageError(f"--which names a series of a forecaster, and this is a {type(model).__name__}")
-    numbers = [str(number) for number in range(len(model.names_))]
-    named = series in model.names_ or series not in numbers
-    return model.step_model(series=series if named else model.names_[int(series)])
+    step: StepModel
+    data: StepCheck | None
+
+
+def _effect(path: Path, data: Path | None, series: str | None, sample_rate: int | None) -> Exported:
+    """Return the step of an audio effect."""
+    if series is not None:
+        raise UsageError("--which names a series of a forecaster, and this is an audio effect")
+    effect = load_effect(path, sample_rate)
+    return Exported(effect.step_model(), None if data is None else effect.step_check(data))
+
+
+def _loaded(path: Path, data: Path | None, series: str | None, sample_rate: int | None) -> Exported:
+    """Return the step of a model, of a forecaster or detector on the scale of a series."""
+    from loopcell.cli.export_data import check_of_file
+    from loopcell.tasks.core.models import load_model
+    from loopcell.tasks.forecasting.estimator import SeriesEstimator
+
+    early.demand_model(path)
+    model, which = load_model(path), dict[str, Any]()
+    demand_no_rate(sample_rate, model)
+    if series is not None:
+        if not isinstance(model, SeriesEstimator):
+            raise UsageError(f"--which names a series of a forecaster, and this is a {type(model).__name__}")
+        numbers = [str(number) for number in range(len(model.names_))]
+        named = series in model.names_ or series not in numbers
+        which["series"] = series if named else model.names_[int(series)]
+    step = model.step_model(**which)
+    return Exported(step, None if data is None else check_of_file(model, data, which.get("series")))
 
 
 def _demand_own_flags(to: str, typed: ExportFlags) -> None:
     """Refuse flags of other targets, which would change nothing."""
-    usual = ExportFlags(
-        typed.output,
-        "",
-        typed.overwrite,
-        True,
-        "plain",
-        "float32",
-        "float",
-        None,
-        "arrays",
-        "make",
-        STACK_LIMIT,
-        DRIFT_STEPS,
-        "step",
-    )
+    c = ("plain", "float32", "float", "arrays", "make", STACK_LIMIT, DRIFT_STEPS)
+    usual = ExportFlags(typed.output, "", typed.overwrite, True, *c, "step")
     for field in fields(ExportFlags):
         if getattr(typed, field.name) != getattr(usual, field.name) and field.name not in OWN_FLAGS[to]:
             flag = "no-verify" if field.name == "verify" else field.name.replace("_", "-")
@@ -134,56 +147,52 @@ def _demand_own_flags(to: str, typed: ExportFlags) -> None:
             raise UsageError(f"--{flag} is for --to {own}, and would change nothing of --to {to}: leave it out")
 
 
-def _to_c(model: Any, typed: ExportFlags) -> Iterator[str]:
-    from loopcell.cli.export_data import read_sequences
-    from loopcell.export import CForm, step_model_of, to_c
+def _to_c(found: Exported, typed: ExportFlags) -> Iterator[str]:
+    from loopcell.export import CForm, to_c
 
-    step = step_model_of(model)
     report = to_c(
-        step,
+        found.step,
         typed.output,
         name=typed.name,
         form=CForm(typed.simd, typed.weights, typed.store, typed.layout, typed.arithmetic, typed.stack_limit),
-        data=None if typed.data is None else read_sequences(typed.data, [one.name for one in step.inputs]),
+        data=found.data,
         overwrite=typed.overwrite,
         verify=typed.verify,
         drift_steps=typed.drift,
     )
     yield f"wrote {typed.output}: {report.summary()}"
     yield from report.notes()
-    yield from step.notes
+    yield from found.step.notes
 
 
-def _to_wasm(model: Any, typed: ExportFlags) -> Iterator[str]:
+def _to_wasm(found: Exported, typed: ExportFlags) -> Iterator[str]:
     from loopcell.export import to_wasm
 
-    report = to_wasm(model, typed.output, name=typed.name, overwrite=typed.overwrite)
+    report = to_wasm(found.step, typed.output, name=typed.name, data=found.data, overwrite=typed.overwrite)
     yield f"wrote {typed.output}: {report.summary()}"
 
 
-def _to_onnx(model: Any, typed: ExportFlags) -> Iterator[str]:
-    from loopcell.export import step_model_of, to_onnx
+def _to_onnx(found: Exported, typed: ExportFlags) -> Iterator[str]:
+    from loopcell.export import to_onnx
 
     _demand_room(typed)
-    step = step_model_of(model)
-    found = to_onnx(step, typed.output, form=typed.form)
-    yield f"wrote {typed.output}: {found.summary()}"
-    yield from step.notes
+    verified = to_onnx(found.step, typed.output, form=typed.form, x=found.data)
+    yield f"wrote {typed.output}: {verified.summary()}"
+    yield from found.step.notes
 
 
-def _to_torch(model: Any, typed: ExportFlags) -> Iterator[str]:
+def _to_torch(found: Exported, typed: ExportFlags) -> Iterator[str]:
     import torch
 
-    from loopcell.export import step_model_of, to_torch_program
+    from loopcell.export import to_torch_program
     from loopcell.files import atomic_write
 
     _demand_room(typed)
-    step = step_model_of(model)
-    program = to_torch_program(step)
+    program = to_torch_program(found.step, x=found.data)
     with atomic_write(typed.output) as temporary, temporary.open("wb") as file:
         torch.export.save(program, file)
-    yield f"wrote {typed.output}: a program of torch.export, the same as the model in {len(step.outputs)} outputs"
-    yield from step.notes
+    yield f"wrote {typed.output}: a program of torch.export, the same as the model in {len(found.step.outputs)} outputs"
+    yield from found.step.notes
 
 
 def _demand_room(typed: ExportFlags) -> None:
@@ -193,16 +202,14 @@ def _demand_room(typed: ExportFlags) -> None:
 
 
 OWN_FLAGS: Mapping[str, frozenset[str]] = {
-    "c": frozenset(
-        ("name", "verify", "simd", "weights", "arithmetic", "data", "store", "layout", "stack_limit", "drift")
-    ),
+    "c": frozenset(("name", "verify", "simd", "weights", "arithmetic", "store", "layout", "stack_limit", "drift")),
     "wasm": frozenset(("name",)),
     "onnx": frozenset(("form",)),
     "torch": frozenset(),
 }
 """The flags of each target beside those of all."""
 
-TARGETS: Mapping[str, Callable[[Any, ExportFlags], Iterator[str]]] = {
+TARGETS: Mapping[str, Callable[[Exported, ExportFlags], Iterator[str]]] = {
     "c": _to_c,
     "wasm": _to_wasm,
     "onnx": _to_onnx,

@@ -1,75 +1,56 @@
-"""The data that an export is verified with, from a file: `loopcell export MODEL --data FILE`."""
+"""`loopcell export --data FILE`: the user's rows as the steps that an export is held against."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
+from loopcell.cli.reporting import say_note
+from loopcell.errors import DataError, UsageError
 
-from loopcell.errors import InputError, UsageError
+if TYPE_CHECKING:
+    from loopcell.export import StepCheck
 
-Numbers = npt.NDArray[Any]
 
-
-def read_sequences(path: Path, inputs: Sequence[str]) -> dict[str, Numbers]:
-    """Read a sequence for each input of a model, [T, n] or [T].
-
-    A CSV file has a row for each step and a column for each number, with a line of names above or without one.
+def check_of_file(model: Any, path: Path, series: str | None) -> StepCheck:
+    """Return the first sequence of a file as steps, with the model's own answers.
 
     Args:
-        path: .npy or .csv for a model of one input, or .npz with an array under the name of each input.
-        inputs: the names of the model's inputs.
+        model: trained.
+        path: read as `loopcell predict` reads it, with the columns of training.
+        series: of a forecaster or detector, the name of the series.
 
     Raises:
-        UsageError: the file is of another kind, or is one array for several inputs.
-        InputError: the file cannot be read as numbers.
+        DataError: the file cannot be read, or has no sequence.
+        UsageError: the model makes no check of data, or has no step.
     """
-    if path.suffix not in _READERS:
-        raise UsageError(f"--data {path}: a file of numbers ends in {', '.join(_READERS)}")
-    try:
-        found = _READERS[path.suffix](path)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"--data {path} cannot be read as numbers: {error}") from error
-    if isinstance(found, dict):
-        return found
-    if len(inputs) != 1:
-        raise UsageError(f"--data {path} is one array, and the model reads {', '.join(inputs)}: give an .npz of these")
-    return {inputs[0]: found}
+    from loopcell.cli.predict import is_of_series
+    from loopcell.tasks.core.from_files.config import FileExamples
+
+    if not hasattr(model, "step_check"):
+        model.step_model()  # what has none says why
+        raise UsageError(f"--data is for models that read rows, and this is a {type(model).__name__}")
+    spec = FileExamples(files=(path,))
+    if is_of_series(model):
+        from loopcell.tasks.forecasting.files import SeriesFiles
+
+        (source,) = SeriesFiles.open_for(spec, model, say_note).load()
+        return model.step_check(source, series=series)  # type: ignore[no-any-return]
+    if not hasattr(model, "columns_") or not hasattr(model, "labels_each_step"):
+        return model.step_check(path)  # type: ignore[no-any-return]
+    return model.step_check(_first_of(model, spec))  # type: ignore[no-any-return]
 
 
-def _array(path: Path) -> Numbers:
-    return _of_numbers(np.load(path, allow_pickle=False))
+def _first_of(model: Any, spec: Any) -> Any:
+    """Return the first sequence of files, read as in training."""
+    from loopcell.tasks.core.from_files.examples import as_read, blocks, in_training, open_records
 
-
-def _arrays(path: Path) -> dict[str, Numbers]:
-    with np.load(path, allow_pickle=False) as file:
-        return {name: _of_numbers(file[name]) for name in file.files}
-
-
-def _table(path: Path) -> Numbers:
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
-    first = lines[0].split(",") if lines else []
-    above = 0 if all(map(_is_number, first)) else 1
-    found: Numbers = np.loadtxt(lines, delimiter=",", skiprows=above, ndmin=2, dtype=np.float64)
+    columns, spec = model.columns_, spec.missing_as(model)
+    records = open_records(spec if columns is None else as_read(spec, columns))
+    if columns is not None:
+        records.expect(columns.named)
+        spec = in_training(spec, columns, records)
+    found = next(iter(blocks(records, spec, 1, say_note, each_step=model.labels_each_step)), None)
+    if found is None or not len(found):
+        raise DataError(f"{spec.files[0]} has no rows to hold the export against")
     return found
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _of_numbers(array: Numbers) -> Numbers:
-    if array.dtype.kind not in "iuf":
-        raise ValueError(f"the array is of {array.dtype}")
-    return array
-
-
-_Reader = Callable[[Path], Numbers | dict[str, Numbers]]
-_READERS: Mapping[str, _Reader] = {".npy": _array, ".npz": _arrays, ".csv": _table}

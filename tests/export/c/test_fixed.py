@@ -16,7 +16,7 @@ from loopcell.export import CForm, to_c
 from loopcell.export.c.compiled import STRICT, compile_program
 from loopcell.export.c.fixed.record import fixed_source, record_fixed, run_fixed
 from loopcell.export.drawn import drawn
-from loopcell.export.step_model import Output, Quantity, StepModel, step_model_of
+from loopcell.export.step_model import Output, Quantity, StepCheck, StepModel, step_model_of
 from loopcell.export.step_model.formulas import linear_stage, scale_stage
 from tests.export.c.models import CLANG, GCC, HOUSE, network, sound_model, whole_model
 from tests.laws.drawn import cell_of, draw
@@ -66,7 +66,7 @@ def test_every_cell_has_the_bits_of_python(name, tmp_path):
     weights = ("int16", "int8")[len(name) // 2 % 2]
     source, inputs = fixed(net, weights, data)
     demand_same_bits(source, inputs, built(source, tmp_path, *HOUSE, "-O0"))
-    assert record_fixed(source, inputs).narrowing < {"int16": 1e-3, "int8": 0.05}[weights]
+    assert record_fixed(source, StepCheck(inputs), inputs).narrowing < {"int16": 1e-3, "int8": 0.05}[weights]
 
 
 @pytest.mark.parametrize("weights", ["int16", "int8"])
@@ -76,7 +76,7 @@ def test_a_model_with_every_kind_of_stage(compiler, weights, tmp_path):
         pytest.skip("that compiler is not there")
     source, inputs = fixed(whole_model(), weights)
     demand_same_bits(source, inputs, built(source, tmp_path, compiler, *(SANITIZED if compiler == GCC else ("-O2",))))
-    assert record_fixed(source, inputs).narrowing < {"int16": 1e-3, "int8": 0.02}[weights]
+    assert record_fixed(source, StepCheck(inputs), inputs).narrowing < {"int16": 1e-3, "int8": 0.02}[weights]
 
 
 @pytest.mark.parametrize("seed", range(0, 24, 3))

@@ -10,9 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from loopcell.backends.c.toolchain.target import ADVICE, target
 from loopcell.errors import CheckFailed, UsageError
 from loopcell.export.c.blob import blob
@@ -30,7 +27,8 @@ from loopcell.export.c.source import CSource
 from loopcell.export.c.verify import Recorded, demand_equal, drift, record
 from loopcell.export.c.wav_program import reads_sound, wav_text
 from loopcell.export.c.weights import demand_weights
-from loopcell.export.step_model import StepModel, step_model_of
+from loopcell.export.step_model import StepCheck, StepModel, step_model_of
+from loopcell.export.step_model.checks import Data, check_of
 from loopcell.files.whole_folder import demand_free, whole_folder
 
 FLAGS = ("-O3", "-ffp-contract=fast")
@@ -49,7 +47,7 @@ def to_c(
     *,
     name: str = "",
     form: CForm = AS_IT_COMES,
-    data: Mapping[str, npt.NDArray[np.generic]] | None = None,
+    data: Data | None = None,
     overwrite: bool = False,
     verify: bool = True,
     drift_steps: int = 1_000,
@@ -65,8 +63,9 @@ def to_c(
         folder: where the files go; made if it is not there.
         name: of the model in C, for files and functions; "" for the model's own.
         form: how the C is written.
-        data: inputs by name to verify with, [T, n] numbers or [T] tokens; None for random ones. Fixed point needs them:
-            where the points of its numbers are follows from them.
+        data: inputs by name to verify with, [T, n] numbers or [T] tokens; or what `model.step_check(X)` makes of your
+            own data, with the model's own answers. None for random ones. Fixed point needs them: where the points of
+            its numbers are follows from them.
         overwrite: write into a folder that is not empty.
         drift_steps: over how many steps the error is followed; each takes about 50 microseconds of NumPy.
         verify: False writes it unproven, such as where there is no compiler; the report then says so.
@@ -86,7 +85,7 @@ def to_c(
     layout = _demand_form(form)
     if verify and target() is None:
         raise UsageError(f"there is no C compiler to verify the export with: {ADVICE}, or say verify=False")
-    source, recorded = _recorded(step_model, model_name(name or step_model.name), form, data)
+    source, recorded = _recorded(step_model, model_name(name or step_model.name), form, data, model)
     with whole_folder(folder, overwrite=overwrite) as files:
         texts = _texts(source, recorded, layout)
         renamed = _renamed(name or step_model.name, source)
@@ -105,17 +104,17 @@ def to_c(
 
 
 def _recorded(
-    step_model: StepModel, name: str, form: CForm, data: Mapping[str, npt.NDArray[np.generic]] | None
+    step_model: StepModel, name: str, form: CForm, data: Data | None, model: object
 ) -> tuple[CSource, Recorded]:
     """Return a model in C, and what it is held against."""
     if form.arithmetic == "fixed":
         whole, inputs = fixed_source(step_model, name, form.weights, form.store, data)
         _demand_stack(whole, form.stack_limit)
-        return whole, record_fixed(whole, inputs)
+        return whole, record_fixed(whole, data if isinstance(data, StepCheck) else check_of(model, inputs), inputs)
     source = CSource(step_model, name, product_form(form.simd, form.weights), form.store)
     demand_weights(source.arrays)
     _demand_stack(source, form.stack_limit)
-    return source, record(source, data)
+    return source, record(source, data, model)
 
 
 def _demand_form(form: CForm) -> FileLayout:
@@ -221,6 +220,7 @@ def _report(source: CSource, recorded: Recorded, renamed: Mapping[str, str], **m
         saved_state_bytes=source.state_bytes,
         buffer_bytes=source.buffer_bytes,
         machine=this_machine(),
+        own_errors=dict(recorded.own),
         allowed_error=recorded.allowed,
         weights=source.form.kind_name,
         arithmetic="fixed" if isinstance(source, FixedSource) else "float",

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from loopcell.backends.c.toolchain.target import ADVICE, run
@@ -42,6 +42,8 @@ class CReport:
         left_out: numbers of matrices in blocks of zeros, which are neither stored nor multiplied.
         renamed: the names of the model, of inputs and of outputs that are others in C, with those.
         drift: the largest error of the first 1, 10, ... steps against the model in double precision.
+        own_errors: by how much the model's own runs on these steps differ from the step in double precision, by the way
+            of each: "own offline", "own chunked", "own stepped", "own streamed".
     """
 
     name: str
@@ -65,6 +67,7 @@ class CReport:
     left_out: int
     renamed: Mapping[str, str]
     drift: Mapping[int, float]
+    own_errors: Mapping[str, float] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, object]:
         """Return it as plain values."""
@@ -126,6 +129,9 @@ class CReport:
                 "whole numbers in Python, also when its state is saved and loaded in between. `make check` does it too."
             )
         lines = [proof]
+        if self.own_errors:
+            ways = ", ".join(f"{error:.2g} ({way.removeprefix('own ')})" for way, error in self.own_errors.items())
+            lines += ["", f"The model itself, run on the same steps, differs from its step by at most {ways}."]
         if self.arithmetic == "fixed":
             lines += ["", f"In fixed point the answers of these steps are off by at most {self.narrowing:.2g}."]
         elif self.weights != "float32":

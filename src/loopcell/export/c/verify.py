@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -14,12 +14,16 @@ from loopcell.export.c.product import ProductForm
 from loopcell.export.c.source import CSource
 from loopcell.export.c.weight_kinds import as_stored
 from loopcell.export.drawn import drawn
-from loopcell.export.step_model import Equations, Lookup, Stage, StepModel, StepRun
+from loopcell.export.step_model import Equations, Lookup, Stage, StepCheck, StepModel, StepRun
+from loopcell.export.step_model.checks import MOST_STEPS, Data, check_of
+from loopcell.export.verifying import demand_own
 
 Array: TypeAlias = npt.NDArray[Any]
 Arrays: TypeAlias = Mapping[str, Array]
-STEPS, MOST_STEPS = 64, 2_000
-"""Steps of random data; and the most of a user's data, since double precision in NumPy is slow."""
+STEPS = 64
+"""Steps of random data."""
+OWN = 1e-4
+"""The difference from the model's own runs that passes, relative to numbers beyond 1: those are float32 too."""
 _CLOSE, _TIMES = 2e-5, 30
 """The error that is always allowed, in units of the largest answer or of 1; and how many times the difference that one
 rounding of each weight and input makes."""
@@ -35,29 +39,33 @@ class Recorded:
         inputs: by name: [T, n] numbers, or [T] tokens.
         answers: by name, [T, n].
         allowed: the largest error that single precision explains.
-        advice: what may be behind an error, for whoever reads of it.
         narrowing: by how much these answers differ from those of the model with its weights in full.
+        advice: what may be behind an error, for whoever reads of it.
+        own: by how much these answers differ from those of the model's own runs, by the way of each.
     """
 
     inputs: Arrays
     answers: Arrays
     allowed: float
     narrowing: float = 0.0
+    own: Mapping[str, float] = field(default_factory=dict)
     advice: str = ""
 
 
-def record(source: CSource, data: Arrays | None) -> Recorded:
+def record(source: CSource, data: Data | None, model: object = None) -> Recorded:
     """Record what a model answers in double precision.
 
     Args:
         source: the model.
-        data: inputs by name, the first steps of which are taken; None for random ones.
+        data: inputs by name, the first steps of which are taken, or a `StepCheck`; None for random ones.
+        model: what the source is of: a network runs on the inputs itself, and has to give the same.
 
     Raises:
         InputError: the data do not fit the model.
-        CheckFailed: an answer is not finite, so that nothing could be compared.
+        CheckFailed: the model's own answers are others; or an answer is not finite, so that nothing could be compared.
     """
-    inputs: Arrays = drawn(source.model, STEPS) if data is None else checked(source.model, data)
+    given = data.inputs if isinstance(data, StepCheck) else data
+    inputs: Arrays = drawn(source.model, STEPS) if given is None else checked(source.model, given)
     answers = stepped(source.model, inputs)
     for change in (_with_gaps, np.abs) if data is None else ():
         changed = {name: change(values) for name, values in inputs.items()}
@@ -74,8 +82,11 @@ def record(source: CSource, data: Arrays | None) -> Recorded:
     nearby = {name: _moved(values, rng, kind.grain) for name, values in inputs.items()}
     moved = difference(stepped(_rounded(stored, rng, kind.grain), nearby), meant)
     scale = max(1.0, *(float(np.abs(values).max(initial=0)) for values in answers.values()))
+    allowed = max(_CLOSE * scale, _TIMES * moved)
+    check = data if isinstance(data, StepCheck) else check_of(model, inputs)
+    own = demand_own(check, answers, max(OWN, allowed))
     advice = _of_unlike_sizes(inputs) if kind.c_type == "int8_t" else ""
-    return Recorded(inputs, meant, max(_CLOSE * scale, _TIMES * moved), difference(meant, answers), advice)
+    return Recorded(inputs, meant, allowed, difference(meant, answers), own, advice)
 
 
 def _of_unlike_sizes(inputs: Arrays) -> str:
@@ -184,7 +195,7 @@ def _moved(values: Array, rng: np.random.Generator, grain: float) -> Array:
     return moved
 
 
-def checked(model: StepModel, data: Arrays) -> dict[str, Array]:
+def checked(model: StepModel, data: Mapping[str, npt.ArrayLike]) -> dict[str, Array]:
     """Return the first steps of a user's data, as a model reads them; InputError where they do not fit."""
     names = [one.name for one in model.inputs]
     if sorted(data) != sorted(names):

@@ -29,8 +29,12 @@ def wav_target(source: CSource, at: str = "") -> str:
 
 
 def wav_text(source: CSource) -> str:
-    """Return NAME_wav.c, for a model of sound."""
+    """Return NAME_wav.c, for a model of sound: it prints answers, or writes the sound that an effect makes."""
     frames, name = source.model.frames, source.name
+    sample_rate = frames.sample_rate if frames else source.model.facts["sample_rate"]
+    head = text("wav_head.c").format(sample_rate=sample_rate)
+    if source.model.is_effect:
+        return text("effect_wav.c").format(**set_up_words(source), name=name, sample_rate=sample_rate, head=head)
     outputs = [(source.quantities[one.name], one.size) for one in source.outputs]
     words = ", ".join(word for word, _ in outputs)
     if frames is None:
@@ -47,7 +51,8 @@ def wav_text(source: CSource) -> str:
     return text("wav.c").format(
         **set_up_words(source),
         name=name,
-        sample_rate=frames.sample_rate if frames else source.model.facts["sample_rate"],
+        sample_rate=sample_rate,
+        head=head,
         declarations="\n".join(f"static float {word}[{size}];" for word, size in outputs),
         prints=_indented(prints),
         take=_indented(take),

@@ -13,8 +13,10 @@ from loopcell.errors import CheckFailed, UsageError
 from loopcell.export.c.fixed.model import FixedModel, fixed_model
 from loopcell.export.c.fixed.run import FixedRun
 from loopcell.export.c.fixed.source import FixedForm, FixedSource
-from loopcell.export.c.verify import Recorded, TakesSteps, checked, difference, stepped
-from loopcell.export.step_model import StepModel
+from loopcell.export.c.verify import OWN, Recorded, TakesSteps, checked, difference, stepped
+from loopcell.export.step_model import StepCheck, StepModel
+from loopcell.export.step_model.checks import Data
+from loopcell.export.verifying import demand_own
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 _USELESS = 0.1
@@ -22,7 +24,7 @@ _USELESS = 0.1
 
 
 def fixed_source(
-    step: StepModel, name: str, weights: str, store: str, data: Arrays | None
+    step: StepModel, name: str, weights: str, store: str, data: Data | None
 ) -> tuple[FixedSource, Arrays]:
     """Return a model in fixed point in C, and the data that decided where its points are.
 
@@ -35,20 +37,26 @@ def fixed_source(
             "fixed point needs data: where the point of each number is follows from how large it gets; say data=..., a "
             "sequence for each input such as the model will meet"
         )
-    inputs = checked(step, data)
+    inputs = checked(step, data.inputs if isinstance(data, StepCheck) else data)
     fixed = fixed_model(step, inputs, weights)
     return FixedSource(step, name, FixedForm(weights), store, fixed=fixed), inputs
 
 
-def record_fixed(source: FixedSource, inputs: Arrays) -> Recorded:
+def record_fixed(source: FixedSource, check: StepCheck, inputs: Arrays) -> Recorded:
     """Record what a model answers in whole numbers.
 
+    Args:
+        source: the model.
+        check: the model's own runs.
+        inputs: what they are of, as the step reads them.
+
     Raises:
-        CheckFailed: these are far from the answers of the model.
+        CheckFailed: these are far from the answers of the model, or the model's own answers are others.
     """
     numbers = source.fixed.whole_inputs(inputs)
     answers = run_fixed(source.fixed, numbers)
     exact = stepped(source.model, inputs)
+    own = demand_own(check, exact, OWN)
     error = difference(source.fixed.meant(answers), exact)
     largest = max(float(np.abs(values).max(initial=0)) for values in exact.values())
     if not error <= _USELESS * max(largest, 2.0**-10):
@@ -56,7 +64,7 @@ def record_fixed(source: FixedSource, inputs: Arrays) -> Recorded:
             f"in fixed point with weights={source.fixed.weights!r} the answers are off by {error:.3g}, of "
             f"{largest:.3g} at most: it is not the model any more; take weights='int16', or the arithmetic of floats"
         )
-    return Recorded(numbers, answers, 0.0, error)
+    return Recorded(numbers, answers, 0.0, error, own)
 
 
 def run_fixed(fixed: FixedModel, numbers: Arrays) -> dict[str, npt.NDArray[np.int64]]:
