@@ -23,9 +23,7 @@ _USELESS = 0.1
 """The error, of the largest answer, beyond which nobody would call it the same model."""
 
 
-def fixed_source(
-    step: StepModel, name: str, weights: str, store: str, data: Data | None
-) -> tuple[FixedSource, Arrays]:
+def fixed_source(step: StepModel, name: str, weights: str, store: str, data: Data | None) -> tuple[FixedSource, Arrays]:
     """Return a model in fixed point in C, and the data that decided where its points are.
 
     Raises:
