@@ -89,7 +89,7 @@ def export(  # noqa: PLR0913 - a flag is an argument
 
 
 class Exported(NamedTuple):
-    """What is exported: the step of a model, and the rows that it is held against; None draws them."""
+    """An export: the step of a model, and the rows that it is held against; None draws them."""
 
     step: StepModel
     data: StepCheck | None

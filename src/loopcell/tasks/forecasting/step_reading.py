@@ -1,4 +1,4 @@
-"""What reads a step of a series: targets on their scale, relative to the newest, with covariates beside them."""
+"""The start of a step of a series: targets on their scale, relative to the newest, with covariates beside them."""
 
 from __future__ import annotations
 
