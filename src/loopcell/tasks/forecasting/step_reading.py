@@ -44,7 +44,7 @@ def chosen_series(names: Sequence[str], asked: str | None) -> int:
 
 @dataclass(frozen=True)
 class SeriesData:
-    """What training found of the data.
+    """The findings of training on the data.
 
     Attributes:
         targets: names of the K targets.
