@@ -32,6 +32,8 @@ class ExportFlags:
     verify: bool
     simd: str
     weights: str
+    store: str
+    layout: str
     stack_limit: int
     drift: int
     form: str
@@ -56,6 +58,12 @@ def export(  # noqa: PLR0913 - a flag is an argument
     weights: Annotated[
         str, typer.Option(help="C: the numbers of matrices and tables: float32, bfloat16 or int8.")
     ] = "float32",
+    store: Annotated[
+        str, typer.Option(help="C: arrays for weights in the code, blob for a file of their own.")
+    ] = "arrays",
+    layout: Annotated[
+        str, typer.Option(help="C: make for one folder, arduino for a library of Arduino and PlatformIO.")
+    ] = "make",
     stack_limit: Annotated[
         int, typer.Option(min=0, help="C: the most bytes of arrays that a step may keep on the stack.")
     ] = STACK_LIMIT,
@@ -80,7 +88,7 @@ def export(  # noqa: PLR0913 - a flag is an argument
     with reporting(debug):
         if to not in TARGETS:
             raise UsageError(f"--to {to}: there is no such target; there is {', '.join(TARGETS)}")
-        typed = ExportFlags(output, name, overwrite, verify, simd, weights, stack_limit, drift, form)
+        typed = ExportFlags(output, name, overwrite, verify, simd, weights, store, layout, stack_limit, drift, form)
         _demand_own_flags(to, typed)
         path = find_model(model)
         with warnings_as_notes():
@@ -128,7 +136,7 @@ def _loaded(path: Path, data: Path | None, series: str | None, sample_rate: int 
 
 def _demand_own_flags(to: str, typed: ExportFlags) -> None:
     """Refuse flags of other targets, which would change nothing."""
-    usual = ExportFlags(typed.output, "", typed.overwrite, True, "plain", "float32", STACK_LIMIT, DRIFT_STEPS, "step")
+    usual = ExportFlags(typed.output, "", typed.overwrite, True, "plain", "float32", "arrays", "make", STACK_LIMIT, DRIFT_STEPS, "step")
     for field in fields(ExportFlags):
         if getattr(typed, field.name) != getattr(usual, field.name) and field.name not in OWN_FLAGS[to]:
             flag = "no-verify" if field.name == "verify" else field.name.replace("_", "-")
@@ -143,7 +151,13 @@ def _to_c(found: Exported, typed: ExportFlags) -> Iterator[str]:
         found.step,
         typed.output,
         name=typed.name,
-        form=CForm(simd=typed.simd, weights=typed.weights, stack_limit=typed.stack_limit),
+        form=CForm(
+            simd=typed.simd,
+            weights=typed.weights,
+            store=typed.store,
+            layout=typed.layout,
+            stack_limit=typed.stack_limit,
+        ),
         data=found.data,
         overwrite=typed.overwrite,
         verify=typed.verify,
@@ -190,7 +204,7 @@ def _demand_room(typed: ExportFlags) -> None:
 
 
 OWN_FLAGS: Mapping[str, frozenset[str]] = {
-    "c": frozenset(("name", "verify", "simd", "weights", "stack_limit", "drift")),
+    "c": frozenset(("name", "verify", "simd", "weights", "store", "layout", "stack_limit", "drift")),
     "wasm": frozenset(("name",)),
     "onnx": frozenset(("form",)),
     "torch": frozenset(),

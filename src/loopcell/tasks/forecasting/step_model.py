@@ -14,6 +14,7 @@ from loopcell.export.step_model import Equations, Output, Quantity, Stage, StepM
 from loopcell.export.step_model.formulas import with_inputs
 from loopcell.export.step_model.of_layers import as_floats
 from loopcell.export.step_model.stages import Floats
+from loopcell.tasks.core.networks.ensemble import Ensemble
 from loopcell.tasks.core.step_models.heads import units_stage
 from loopcell.tasks.forecasting.heads import Mean, Quantiles
 from loopcell.tasks.forecasting.step_forecasts import forecast_stages
@@ -33,6 +34,8 @@ def forecaster_step(network: Any, data: SeriesData, *, follows: bool) -> StepMod
     Raises:
         UsageError: the network reads what a step is not given, or not step by step.
     """
+    if isinstance(network, Ensemble):
+        raise UsageError("this forecaster is an ensemble of networks, which have no common step: fit one, ensemble=1")
     demand_step_model(network, data.covariates, "forecaster")
     if not isinstance(network.head_kind, Mean | Quantiles):
         raise UsageError("a step gives means and quantiles that were learned: fit with head='mean' or 'quantiles'")

@@ -39,7 +39,7 @@ static int write_sample(FILE *file, const wav_sound *sound, float sample, unsign
     return fwrite(bytes, 1, 2, file) != 2;
 }}
 
-int main(int count, char **words) {{
+{set_up}int main(int count, char **words) {{
     FILE *file = count == 3 ? fopen(words[1], "rb") : NULL;
     wav_sound sound;
     float samples[8], y[1];
@@ -50,7 +50,7 @@ int main(int count, char **words) {{
     if (wrong) return fail(wrong);
     FILE *into = fopen(words[2], "wb");
     if (!into || write_head(into, &sound, 0)) return fail("the file cannot be written");
-    {name}_init(&model);
+    if ({begin}) return 1;
     for (int channel = 0; channel < 8; channel++) {name}_reset(&states[channel]);
     while ((more = next_samples(file, &sound, samples)) > 0) {{
         for (unsigned long channel = 0; channel < sound.channels; channel++) {{

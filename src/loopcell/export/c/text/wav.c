@@ -25,7 +25,7 @@ static int take(float sample) {{
     return 0;
 }}
 
-int main(int count, char **words) {{
+{set_up}int main(int count, char **words) {{
     FILE *file = count == 2 ? fopen(words[1], "rb") : NULL;
     wav_sound sound;
     float samples[8];
@@ -33,7 +33,7 @@ int main(int count, char **words) {{
     if (!file) return fail("usage: {name}_wav sound.wav");
     const char *const wrong = open_sound(file, &sound);
     if (wrong) return fail(wrong);
-    {name}_init(&model);
+    if ({begin}) return 1;
     {name}_reset(&state);
     while ((more = next_samples(file, &sound, samples)) > 0) {{
         float sum = 0.0f;

@@ -18,6 +18,7 @@ class Ensemble(nn.Module):
     Args:
         make: makes a member.
         size: how many there are.
+        beside: arguments of a class that stands beside this one among the bases.
 
     Attributes:
         trained: int64, how many of them training came to; the others do not count.
@@ -25,8 +26,8 @@ class Ensemble(nn.Module):
 
     trained: Tensor
 
-    def __init__(self, make: Callable[[], nn.Module], size: int) -> None:
-        super().__init__()
+    def __init__(self, make: Callable[[], nn.Module], size: int, *beside: Any) -> None:
+        super().__init__(*beside)
         self.members = nn.ModuleList(make() for _ in range(size))
         self.register_buffer("trained", torch.tensor(size))
 
