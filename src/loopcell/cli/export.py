@@ -76,7 +76,11 @@ def export(  # noqa: PLR0913 - a flag is an argument
         str, typer.Option(help="ONNX: step for a file of one step, sequence for one of any count of steps.")
     ] = "step",
     data: Annotated[
-        Path | None, typer.Option("--data", help="Rows of your own to hold the export against, else drawn ones.")
+        Path | None,
+        typer.Option(
+            "--data",
+            help="A file with sequences, as the model was trained on; the check runs on them, else on drawn ones.",
+        ),
     ] = None,
     sample_rate: SampleRate = None,
     series: Annotated[
@@ -103,7 +107,7 @@ def export(  # noqa: PLR0913 - a flag is an argument
 
 
 class Exported(NamedTuple):
-    """What is exported: the step of a model, and the rows that it is held against; None draws them."""
+    """An export: the step of a model, and the rows that it is held against; None draws them."""
 
     step: StepModel
     data: StepCheck | None
