@@ -201,6 +201,7 @@ def test_torchs_operator_does_not_wait_for_lengths_where_triton_runs(monkeypatch
     def stands():
         return routes.obstacle("native", torch.device("cpu"), torch.float32, runner, lengths)
 
+    monkeypatch.setattr(on_triton, "obstacle", lambda *_: obstacles.NO_TRITON)
     assert stands() is None
     monkeypatch.setattr(on_triton, "obstacle", lambda *_: None)
     assert stands() is obstacles.LENGTHS_ON_DEVICE
