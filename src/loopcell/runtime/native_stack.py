@@ -23,7 +23,7 @@ from loopcell.runtime.half import converted, converted_weights
 from loopcell.runtime.obstacles import DROPPED_TWICE
 from loopcell.runtime.on_native import form_of, has_nothing
 from loopcell.runtime.programs import gradients_of
-from loopcell.runtime.routes import Route, candidates, route
+from loopcell.runtime.routes import Route, route
 from loopcell.runtime.twice import differentiable_twice
 
 StackResults = tuple[Tensor, dict[str, Tensor]]
@@ -45,11 +45,6 @@ class Layers:
     directions: int
     dropout: float
     training: bool
-
-
-def native_is_tried(device: torch.device) -> bool:
-    """Return True if torch's own operator is tried on a device, as things stand now."""
-    return "native" in candidates(device) and not torch.compiler.is_compiling()
 
 
 def run_native_stack(
@@ -100,7 +95,7 @@ def _run(
         inputs = x.shape[-1] if place < directions else directions * output
         tensors += operator_weights(form, one, inputs, output)
     stack = StackForm(form, len(layers.executables), directions, layers.dropout)
-    y, after = run_rows(stack, x, before, tensors, rows.on_host)
+    y, after = run_rows(stack, x, before, tensors, rows.to_host())
     read = [x, *states.values(), *(base for one in weights for base in one.bases)]
     results = [y, *(after[form.states.index(name)] for name in states)]
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in read):
