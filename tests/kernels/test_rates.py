@@ -8,14 +8,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-import loopcell
+from loopcell import Recurrent, cells
 from loopcell.backends.c import Factors
 from loopcell.backends.c.launch import choice, rates
 from loopcell.backends.c.launch.rates import Rates
 from loopcell.backends.c.toolchain.target import target
 from loopcell.errors import UsageError
 
-NET = loopcell.GRU(3, 4)
+NET = Recurrent(cells.get("gru"), 3, 4)
 
 
 @pytest.fixture
@@ -106,10 +106,22 @@ def test_a_file_that_is_none_of_ours_is_measured_again(folder, measured):
         assert file.read_text(encoding="utf-8") == content, name
     file.write_bytes(b"\xff\xfe\x00")
     assert again() == expected
+
+
+def test_a_link_in_its_place_is_not_followed(folder, measured, tmp_path):
+    expected = again()
+    (file,) = folder.glob("rates-*.json")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("of somebody else", encoding="utf-8")
     file.unlink()
-    file.symlink_to("/dev/zero")
+    file.symlink_to(elsewhere)
     assert again() == expected
-    assert file.is_symlink() is False or not file.read_bytes()
+    assert elsewhere.read_text(encoding="utf-8") == "of somebody else"
+    assert not file.is_symlink()
+    file.unlink()
+    file.mkdir()
+    assert again() == expected
+    assert file.is_dir()
 
 
 def test_another_cpu_compiler_or_flag_is_another_measurement(folder, measured, monkeypatch):

@@ -157,6 +157,8 @@ def _is_rate(number: object) -> bool:
 def _write(path: Path, made_from: str, found: Rates) -> None:
     """Keep the rates for later processes, where that can be."""
     try:
+        if path.is_symlink():  # which would be followed
+            path.unlink()
         with atomic_write(path, mode=0o644) as temporary:
             temporary.write_text(json.dumps({"made_from": made_from, **asdict(found)}) + "\n", encoding="utf-8")
     except (OSError, LoopcellError):  # the next process measures again: it takes milliseconds
