@@ -11,7 +11,7 @@ import torch
 from loopcell import Recurrent, cells
 from loopcell.backends.c import Factors
 from loopcell.backends.c.launch import choice, rates
-from loopcell.backends.c.launch.rates import Rates
+from loopcell.backends.c.launch.rates import MultiplyRates
 from loopcell.backends.c.toolchain.target import target
 from loopcell.errors import UsageError
 
@@ -50,13 +50,13 @@ def again():
 
 TABLE = [
     # float32, pairs, tiles: of products rounded to bfloat16, and of split ones
-    (Rates(58.0, 113.0, None), Factors.PAIRS, Factors.FULL),  # AMD EPYC
-    (Rates(58.0, 40.0, None), Factors.FULL, Factors.FULL),
-    (Rates(58.0, 60.0, None), Factors.FULL, Factors.FULL),  # operands have to be rounded first, too
-    (Rates(58.0, None, None), Factors.FULL, Factors.FULL),
-    (Rates(58.0, 40.0, 500.0), Factors.TILES, Factors.SPLIT),  # Intel Xeon with AMX
-    (Rates(58.0, 113.0, 100.0), Factors.PAIRS, Factors.FULL),
-    (Rates(58.0, None, 150.0), Factors.TILES, Factors.FULL),
+    (MultiplyRates(58.0, 113.0, None), Factors.PAIRS, Factors.FULL),  # AMD EPYC
+    (MultiplyRates(58.0, 40.0, None), Factors.FULL, Factors.FULL),
+    (MultiplyRates(58.0, 60.0, None), Factors.FULL, Factors.FULL),  # operands have to be rounded first, too
+    (MultiplyRates(58.0, None, None), Factors.FULL, Factors.FULL),
+    (MultiplyRates(58.0, 40.0, 500.0), Factors.TILES, Factors.SPLIT),  # Intel Xeon with AMX
+    (MultiplyRates(58.0, 113.0, 100.0), Factors.PAIRS, Factors.FULL),
+    (MultiplyRates(58.0, None, 150.0), Factors.TILES, Factors.FULL),
 ]
 
 
@@ -69,7 +69,7 @@ def test_the_fastest_is_chosen_and_never_one_that_is_slower_than_float32(found, 
 
 def test_it_is_measured_once_a_machine(folder, measured):
     first = again()
-    assert first == again() == Rates(50.0, 100.0 if target().bf16 else None, None)
+    assert first == again() == MultiplyRates(50.0, 100.0 if target().bf16 else None, None)
     assert len(measured) == 1
     (file,) = folder.glob("rates-*.json")
     assert file.stat().st_mode & 0o022 == 0

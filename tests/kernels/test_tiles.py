@@ -1,4 +1,4 @@
-"""Products on tiles: what is written for AMX, on AMX where the CPU has it, and on a model of its instructions everywhere."""
+"""Products on tiles: what is written for AMX, on AMX where the CPU has it, and everywhere on a model of it in C."""
 
 from __future__ import annotations
 
@@ -92,14 +92,16 @@ def test_one_instruction_rounds_as_the_manual_says(range_of_exponents, unit):
         exponents = torch.randint(low, high, shape, generator=generator)
         return torch.ldexp(torch.randn(shape, generator=generator), exponents).bfloat16()
 
-    a, b, sums = drawn(16, 32), drawn(16, 16, 2), torch.ldexp(torch.randn(16, 16, generator=generator), torch.tensor(low))
+    a, b = drawn(16, 32), drawn(16, 16, 2)
+    sums = torch.ldexp(torch.randn(16, 16, generator=generator), torch.tensor(low))
     columns = b.permute(1, 0, 2).reshape(16, 32).double().tolist()
     rows = a.double().tolist()
     found = sums.clone()
     function(*(ctypes.c_void_p(tensor.data_ptr()) for tensor in (a, b, found)))
     for m, n in itertools.product((0, 5, 15), range(16)):
-        expected = by_the_manual(*([mpmath.mpf(x) for x in side] for side in (rows[m], columns[n])), mpmath.mpf(float(sums[m, n])))
-        assert float(found[m, n]) == expected, (m, n)
+        operands = (list(map(mpmath.mpf, side)) for side in (rows[m], columns[n]))
+        expected = by_the_manual(*operands, mpmath.mpf(sums[m, n].item()))
+        assert found[m, n].item() == expected, (m, n)
 
 
 # -- products --------------------------------------------------------------------------------------------------------
@@ -149,7 +151,7 @@ SHAPES = list(itertools.product((13, 29, 45, 61, 77), (1, 2, 31, 33, 70), (1, 16
 @pytest.mark.parametrize("across", [False, True], ids=["rows", "columns"])
 @pytest.mark.parametrize("factors", [Factors.TILES, Factors.SPLIT], ids=lambda factors: factors.name.lower())
 def test_products_of_whole_numbers_are_exact(factors, across, unit):
-    """Whatever the order of sums: so a number that is left out, or taken twice, shows. Nothing is read past the depth."""
+    """Whatever the order of sums: so a number that is left out, or taken twice, shows; memory beyond holds NaN."""
     for units, depth, count in SHAPES:
         matrix, rows = (torch.randint(-99, 100, shape).float() for shape in ((units, depth), (count, depth)))
         start = torch.randint(-99, 100, (count, units)).float()
@@ -317,7 +319,8 @@ def test_every_kernel_configures_and_releases():
     program = build_program(loopcell.cells.get("lstm").graph, training=True).fused
     text = Kernels(program, SINGLE, Factors.TILES, Tiles.MODEL).text()
     shares = text.count("_share(arguments *restrict a, share s, int64_t piece, char *memory) {")
-    assert shares == 3 == text.count("    if (!a->direct) tiles_begin();") == text.count("    if (!a->direct) tiles_end();")
+    assert shares == 3
+    assert text.count("    if (!a->direct) tiles_begin();") == text.count("    if (!a->direct) tiles_end();") == shares
 
 
 def test_a_refusal_of_the_system_means_another_unit(monkeypatch):

@@ -24,7 +24,6 @@ from loopcell.runtime.dispatch import (
     is_jit_traced,
     is_plain,
     is_traced,
-    kernel_choice,
     may_fuse,
     narrow_results,
     observer,
@@ -37,6 +36,7 @@ from loopcell.runtime.kernels import KernelCall, KernelRunner, RunResults
 from loopcell.runtime.obstacles import not_built
 from loopcell.runtime.operator import describe, name_of, run as run_operator
 from loopcell.runtime.plan import Plan, choose, on_reference
+from loopcell.runtime.products import kernel_choice
 from loopcell.runtime.programs import Programs, known_names, recording, why_not_built
 
 

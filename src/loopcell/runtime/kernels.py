@@ -16,7 +16,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from loopcell.backends.c import BackwardPass, Choice, ForwardPass, Kernels, KernelSignature, Launch, SavedForBackward
+from loopcell.backends.c import (
+    BackwardPass,
+    ForwardPass,
+    Kernels,
+    KernelSignature,
+    Launch,
+    ProductChoice,
+    SavedForBackward,
+)
 from loopcell.backends.c.launch.arguments import contiguous_rows
 from loopcell.backends.c.toolchain.threads import granted
 from loopcell.backends.lengths import Lengths
@@ -221,7 +229,7 @@ class KernelRunner:
         shapes = programs.fused.core.parameters.values()
         self._multiplications = sum(math.prod(sizes[size] for size in shape) for shape in shapes if len(shape) > 1)
 
-    def kernels(self, dtype: torch.dtype, choice: Choice) -> Kernels | None:
+    def kernels(self, dtype: torch.dtype, choice: ProductChoice) -> Kernels | None:
         """Return the compiled loops; None where they cannot be built.
 
         Args:

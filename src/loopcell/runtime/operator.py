@@ -25,8 +25,9 @@ from loopcell.equations import Cell
 from loopcell.equations.keys import OUTPUT, Key
 from loopcell.equations.serialise import graph_from_json, graph_to_json
 from loopcell.errors import TensorError
-from loopcell.runtime.dispatch import asked_for, is_plain, is_traced, kernel_choice, refuse_fallback
+from loopcell.runtime.dispatch import asked_for, is_plain, is_traced, refuse_fallback
 from loopcell.runtime.kernels import KernelRunner, obstacle_of_backward
+from loopcell.runtime.products import kernel_choice
 from loopcell.runtime.programs import Programs, recording
 
 

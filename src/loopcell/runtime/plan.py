@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 
 from loopcell.backends.c import Factors
-from loopcell.runtime.dispatch import first_obstacle, kernel_choice, narrow_results, observer, refuse_fallback
+from loopcell.runtime.dispatch import first_obstacle, narrow_results, observer, refuse_fallback
 from loopcell.runtime.obstacles import Obstacle
+from loopcell.runtime.products import kernel_choice
 
 _HIGHER = "gradients of gradients as PyTorch operations"
 
