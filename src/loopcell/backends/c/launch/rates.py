@@ -55,7 +55,7 @@ void rate(const factor *w, const factor *a, int64_t K, vec *out, int64_t times) 
 
 
 @dataclass(frozen=True)
-class Rates:
+class MultiplyRates:
     """Multiplications and additions of one thread, in 1e9 a second; None of what this machine has not.
 
     Attributes:
