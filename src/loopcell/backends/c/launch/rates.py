@@ -70,7 +70,7 @@ class MultiplyRates:
 
 
 @cache
-def rates(chosen: Target) -> Rates:
+def rates(chosen: Target) -> MultiplyRates:
     """Return what was measured here, by this process or an earlier one.
 
     Raises:
