@@ -11,7 +11,7 @@ import loopcell
 from loopcell import Recurrent, cells
 from loopcell.backends.c.toolchain.build import BuildError
 from loopcell.errors import UsageError
-from loopcell.runtime import dispatch, programs
+from loopcell.runtime import asked, dispatch, programs
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_the_plan_says_why():
 
 def test_an_unknown_back_end():
     with (
-        pytest.raises(UsageError, match="there is no back end 'gpu'; there are auto, c, reference"),
+        pytest.raises(UsageError, match="there is no back end 'gpu'; there are auto, native, triton, c, reference"),
         loopcell.backend("gpu"),
     ):
         pass
@@ -46,13 +46,13 @@ def test_an_unknown_back_end():
 
 def test_the_environment_names_one_for_the_process(monkeypatch):
     monkeypatch.setenv("LOOPCELL_BACKEND", "reference")
-    token = dispatch._chosen.set(None)
-    dispatch._of_the_process.cache_clear()
+    token = asked._chosen.set(None)
+    asked._of_the_process.cache_clear()
     try:
         assert not net().plan()[0].fused
     finally:
-        dispatch._chosen.reset(token)
-        dispatch._of_the_process.cache_clear()
+        asked._chosen.reset(token)
+        asked._of_the_process.cache_clear()
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

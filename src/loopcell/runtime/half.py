@@ -27,7 +27,17 @@ def widened(tensors: Iterable[Tensor]) -> list[Tensor]:
 
 def widened_weights(weights: Weights) -> Weights:
     """Return the parameters in float32, differentiable."""
-    return Weights(tuple(widened(weights.bases)), weights.layout)
+    return converted_weights(weights, torch.float32)
+
+
+def converted(tensors: Iterable[Tensor], dtype: torch.dtype) -> list[Tensor]:
+    """Return tensors in a dtype, differentiable."""
+    return [tensor.to(dtype) for tensor in tensors]
+
+
+def converted_weights(weights: Weights, dtype: torch.dtype) -> Weights:
+    """Return the parameters in a dtype, differentiable."""
+    return Weights(tuple(converted(weights.bases, dtype)), weights.layout)
 
 
 def narrowed(results: RunResults, dtype: torch.dtype) -> RunResults:

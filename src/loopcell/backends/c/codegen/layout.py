@@ -173,6 +173,21 @@ class Region:
             if node.op == "size":
                 yield node.name
 
+    def parts(self) -> Iterator[tuple[str, str, int]]:
+        """Yield for every loop over units how a member's part of them is called, their size, and vectors a block."""
+        for sweep in self.sweeps:
+            if sweep.size:
+                yield part_name(sweep.size, self.unroll(sweep)), sweep.size, self.unroll(sweep)
+
+    def unroll(self, sweep: Sweep) -> int:
+        """Return how many vectors of units a sweep takes at a time."""
+        return next((pack.tile.unroll for pack in self.packs if pack.contraction in sweep.contractions), 1)
+
+    def stores(self, sweep: Sweep) -> bool:
+        """Say whether a sweep over units writes what other members of a team may read."""
+        written = {*self.spilled, *self.graph.results.values()}
+        return bool(sweep.size) and any(index in written for index in _computed(sweep) if self.graph.nodes[index].dims)
+
     def matrices(self) -> set[Key]:
         """Return the keys of the parameters that products read."""
         return {Key("parameter", name) for pack in self.packs for name in pack.matrices}
@@ -211,6 +226,10 @@ class Region:
                 # A product reads its whole operand for every unit, which no register can offer; leaves are in memory
                 # anyway.
                 needed |= {operand: None for operand, _ in part.segments if self.graph.nodes[operand].args}
+            if sweep.contractions:
+                # Its units come block by block for all rows; a sum is taken row by row, when all blocks are there.
+                summed = (self.graph.nodes[index].args[0] for index in sweep.sums)
+                needed |= {value: None for value in summed if self.graph.nodes[value].args}
         for index, node in enumerate(self.graph.nodes):
             for arg in node.args:
                 crosses = arg in sweep_of and sweep_of.get(index) != sweep_of[arg]
@@ -228,3 +247,8 @@ def _computed(sweep: Sweep) -> Iterator[int]:
 def _unroll(gates: int) -> int:
     """Return N for a number of gates: with few gates further vectors of units fill the registers that are left."""
     return {1: 4, 2: 2}.get(gates, 1)
+
+
+def part_name(size: str, unroll: int) -> str:
+    """Return the C name of a member's part of the units of a size, cut in blocks of so many vectors."""
+    return f"part_{size}_{unroll}"

@@ -43,9 +43,7 @@ class Loops:
         self.registers = registers
         self.forward = ForwardKernel("forward", fused.inference, frozenset(), registers, factors)
         # The function's name in C is older than the attribute's; libraries in caches go by the text.
-        self.forward_and_save = ForwardKernel(
-            "forward_and_keep", fused.training, self.saved_states, registers, factors
-        )
+        self.forward_and_save = ForwardKernel("forward_and_keep", fused.training, self.saved_states, registers, factors)
         self.reverse = ReverseKernel(self.backward, registers, factors)
 
     def all(self) -> tuple[LoopKernel, ...]:

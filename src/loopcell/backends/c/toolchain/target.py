@@ -35,7 +35,7 @@ ADVICE = "`pip install loopcell[compiler]` brings one, or install gcc or clang"
 # Loops over vectors are written as such. Looking for more of them took GCC 5 to 8 times as long as all the rest, for
 # code that runs no faster.
 FLAGS = (
-    *("-std=gnu11", "-O3", "-fno-tree-vectorize", "-fPIC"),
+    *("-std=gnu11", "-O2", "-fno-tree-vectorize", "-fPIC"),
     *("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"),
 )
 

@@ -28,7 +28,7 @@ INLINE halves halves_of(vec a) {
 }
 INLINE factors widened(halves a) { return __builtin_convertvector(a, factors); }
 /* What is rounded: a number, or, as the second part of a split, what its rounding leaves over (nothing of an infinity). */
-INLINE vec part_of(vec a, int part) {
+INLINE vec split_part(vec a, int part) {
     if (!part) return a;
     const vec rest = a - (vec)(widened(halves_of(a)) << 16);
     return choose(v_abs(rest) < INFINITY, rest, splat(0));
@@ -38,9 +38,9 @@ INLINE void narrow(factor *restrict to, const real *from, int64_t K) {
     for (int part = 0; part <= SPLIT; part++, to += PAIRS(K)) {
         halves *pairs = (halves *)to;
         int64_t k = 0;
-        for (; k + LANES <= K; k += LANES) *pairs++ = halves_of(part_of(load(from + k, LANES), part));
+        for (; k + LANES <= K; k += LANES) *pairs++ = halves_of(split_part(load(from + k, LANES), part));
         if (k < K) {
-            const halves last = halves_of(part_of(load(from + k, (int)(K - k)), part));
+            const halves last = halves_of(split_part(load(from + k, (int)(K - k)), part));
             memcpy(pairs, &last, (size_t)((K - k + 1) / 2) * sizeof(factor));
         }
         memset(to + (K + 1) / 2, 0, (size_t)(PAIRS(K) - (K + 1) / 2) * sizeof(factor));
@@ -119,8 +119,8 @@ INLINE void pack_rows(factor *restrict to, const real *from, int64_t ld, int64_t
             for (int lane = 0; lane < units; lane++) {
                 const real *p = from + (u0 + lane) * ld + k0;
                 const vec high = numbers > LANES ? load(p + LANES, numbers - LANES) : splat(0);
-                r[lane].half[0] = halves_of(part_of(load(p, numbers), part));
-                r[lane].half[1] = halves_of(part_of(high, part));
+                r[lane].half[0] = halves_of(split_part(load(p, numbers), part));
+                r[lane].half[1] = halves_of(split_part(high, part));
             }
             transpose(&r->whole);
             for (int k = 0; k < PAIRS(numbers); k++, to += V * LANES) *(vec *)to = r[k].whole;
@@ -145,7 +145,7 @@ INLINE void pack_columns(factor *restrict to, const real *from, int64_t ld, int6
             const real *p = from + k * ld + u0;
             const vec low = units && k < K ? load(p, units) : splat(0);
             const vec high = units && k + 1 < K ? load(p + ld, units) : splat(0);
-            *(factors *)to = widened(halves_of(part_of(low, part))) | widened(halves_of(part_of(high, part))) << 16;
+            *(factors *)to = widened(halves_of(split_part(low, part))) | widened(halves_of(split_part(high, part))) << 16;
         }
 #else
     for (int64_t k = 0; k < K; k++) *(vec *)(to + k * V * LANES) = units ? load(from + k * ld + u0, units) : splat(0);
