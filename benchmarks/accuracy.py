@@ -154,7 +154,7 @@ def rows(op: str, found: dict[str, Worst], inputs: int) -> list[dict[str, Any]]:
 
 
 def bf16_rows(library: ctypes.CDLL, op: str, functions: Functions) -> list[dict[str, Any]]:
-    """Return the worst error on all numbers in bfloat16: of results, and of results rounded to bfloat16 in its units."""
+    """Return the worst error on all numbers in bfloat16: before results are rounded to it, and after, in its units."""
     x = (torch.arange(1 << 16, dtype=torch.int32) << 16).view(torch.float32)
     x = x[x.isfinite()].contiguous()
     exact = torch.empty(len(x), dtype=torch.float64)
@@ -167,10 +167,11 @@ def bf16_rows(library: ctypes.CDLL, op: str, functions: Functions) -> list[dict[
     unit = 2.0 ** (torch.frexp(size).exponent.double() - 8)
     rounded, where = ((y[near].bfloat16().double() - exact[near]).abs() / unit).max(0)
     relative = ((y[near].double() - exact[near]).abs() / size).max()
-    print(f"{op:9} {rounded:.4f} units of bfloat16 at {x[near][where]:g}; 2^{relative.log2():.1f} before rounding", flush=True)
+    at = x[near][where]
+    print(f"{op:9} {rounded:.4f} units of bfloat16 at {at:g}; 2^{relative.log2():.1f} before rounding", flush=True)
     if rounded > BF16_BOUND:
         raise SystemExit(f"{op} is promised within {BF16_BOUND} units of bfloat16")
-    found = {"input": float(x[near][where]).hex(), "relative_before_rounding": float(f"{relative:.3g}")}
+    found = {"input": float(at).hex(), "relative_before_rounding": float(f"{relative:.3g}")}
     return [{"worst_units": round(float(rounded), 4), **found}]
 
 

@@ -263,6 +263,10 @@ def test_threads_and_forks():
     torch.set_num_threads(1)
     alone = run()
     assert same(alone, expected)
+    torch.set_num_threads(3)
+    with torch.no_grad():  # one row, whose units are shared out
+        one = net(x[:, :1])[0]
+    assert torch.allclose(one, expected[0][:, :1], atol=1e-4)
     child = os.fork()
     if not child:
         os._exit(0 if same(run(), expected) and same(run(), expected) else 1)
