@@ -322,7 +322,7 @@ def test_compilers_make_amx_of_it(cc, factors, tmp_path):
 def test_every_kernel_configures_and_releases():
     program = build_program(loopcell.cells.get("lstm").graph, training=True).fused
     text = Kernels(program, SINGLE, Factors.TILES, Tiles.MODEL).text()
-    shares = text.count("_share(arguments *restrict a, share s, int64_t piece, char *memory) {")
+    shares = sum(line.startswith("static void ") and "_share(arguments " in line for line in text.splitlines())
     assert shares == 3
     assert text.count("    if (!a->direct) tiles_begin();") == text.count("    if (!a->direct) tiles_end();") == shares
 
