@@ -181,7 +181,7 @@ def test_infinity_stays_infinite_where_weights_are_short(unit):
 
 
 @pytest.mark.parametrize("precision", ["high", "medium"])
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(6))
 @pytest.mark.filterwarnings("ignore::loopcell.errors.EquationWarning")  # drawn equations compute what nobody reads
 @pytest.mark.usefixtures("unit")
 def test_drawn_cells(seed, precision):
@@ -209,12 +209,12 @@ def results_of(net, x):
 def test_precision_is_seen_by_every_call(unit):
     """Also by one like an earlier call, whose kernels are known."""
     torch.manual_seed(0)
-    net, x = loopcell.LSTM(20, 37), torch.randn(9, 40, 20)
+    net, x = loopcell.RNN(20, 37), torch.randn(9, 40, 20)
     with precision_of("highest"):
         assert "bfloat16" not in net.plan()[0].reason
         assert choice.in_parts().tiles is TILES_OF[unit]
         first = results_of(net, x)
-        exact = loopcell.LSTM(20, 37)
+        exact = loopcell.RNN(20, 37)
         exact.load_state_dict(net.state_dict())
         with loopcell.backend("reference"):
             expected = results_of(exact.double(), x.double())
