@@ -6,7 +6,8 @@
 
 What costs is compiling, a library for each cell and dtype. So each cell is tried in several forms (`--forms`), and
 cells and cases are counted apart. LOOPCELL_CFLAGS=-O1 or -O0 in the environment makes it quicker, and the result says
-so. Narrow products run on the model of AMX, or with LOOPCELL_BF16=amx on AMX. A batch is a process with a cache of its own, so that a crash is one cell's failure and not the end.
+so. Narrow products run on the model of AMX, or with LOOPCELL_BF16=amx on AMX. A batch is a process with a cache of its
+own, so that a crash is one cell's failure and not the end.
 """
 
 from __future__ import annotations
@@ -159,7 +160,8 @@ def main() -> int:
     asked = parser.parse_args()
     if asked.seed is not None:
         return show(asked.seed, asked.forms, asked.precision)
-    batches = [Batch(number, asked.forms, asked.precision) for number in range(-(-asked.cases // (CELLS_A_BATCH * asked.forms)))]
+    count = -(-asked.cases // (CELLS_A_BATCH * asked.forms))
+    batches = [Batch(number, asked.forms, asked.precision) for number in range(count)]
     name = "fuzz" if asked.precision == "highest" else f"fuzz_{asked.precision}"
     about = {} if asked.precision == "highest" else {"precision": asked.precision, "unit": unit()}
     file = SuiteFile(asked.to / f"{name}.json", heading(**about))

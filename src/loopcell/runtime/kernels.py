@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from loopcell.backends.c import BackwardPass, Choice, ForwardPass, Kernels, KernelSignature, Launch, SavedForBackward
+from loopcell.backends.c import BackwardPass, ForwardPass, Kernels, KernelSignature, Launch, SavedForBackward
 from loopcell.backends.c.launch.arguments import contiguous_rows
+from loopcell.backends.c.launch.choice import ProductChoice
 from loopcell.backends.c.toolchain.threads import granted
 from loopcell.backends.lengths import Lengths
 from loopcell.backends.weights import WeightLayout, Weights
@@ -42,8 +43,8 @@ _MOST_WORK_ALONE = 200_000
 _FEWEST_ROWS = ((64_000, 1), (500_000, 4), (math.inf, 8))
 """Rows that are a share of their own, up to so many multiplications of a row and step.
 
-At every step a thread reads the weights of all its units, for all rows of its share: for few rows, and the more so where
-weights do not fit into a core's cache, it pays that threads have fewer units each.
+At every step a thread reads the weights of all its units, for all rows of its share: for few rows, and the more so
+where weights do not fit into a core's cache, it pays that threads have fewer units each.
 """
 _LEAST_BETWEEN_MEETINGS = 8_000
 """Multiplications of a step, for each member of a team, below which waiting for the others costs more than it gives."""
@@ -258,7 +259,7 @@ class KernelRunner:
         shapes = programs.fused.core.parameters.values()
         self._multiplications = sum(math.prod(sizes[size] for size in shape) for shape in shapes if len(shape) > 1)
 
-    def kernels(self, dtype: torch.dtype, choice: Choice) -> Kernels | None:
+    def kernels(self, dtype: torch.dtype, choice: ProductChoice) -> Kernels | None:
         """Return the compiled loops; None where they cannot be built.
 
         Args:

@@ -25,7 +25,7 @@ _BYTES = {torch.float32: 4, torch.float64: 8}
 
 
 class Tiles(Enum):
-    """What multiplies tiles: the header that stands before that of their products."""
+    """The header with the tile instructions: those of the CPU, or a model of them."""
 
     AMX = "tiles_amx"
     MODEL = "tiles_model"
