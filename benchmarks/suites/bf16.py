@@ -1,8 +1,10 @@
-"""bf16: loopcell under autocast beside its own fp32, and beside torch.nn in bf16."""
+"""bf16: loopcell under autocast beside its own fp32, beside its fp32 at "high", and beside others in bf16."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
@@ -10,16 +12,44 @@ import torch
 from benchmarks import modules
 from benchmarks.comparison import Absent, Entry, Observed, Settings, compare
 from benchmarks.grid import CELLS, LARGE
+from benchmarks.machine import has_amx
 from benchmarks.peers import loopcell as ours
+from benchmarks.peers.find import peers
 from benchmarks.suites.part import Part, Row, Suite
 from benchmarks.task import Task, make_task
 
-BF16, FP32, THEIRS = "loopcell, bf16", "loopcell, fp32", "torch.nn, bf16"
+BF16, FP32, HIGH, THEIRS = "loopcell, bf16", "loopcell, fp32", "loopcell, high", "torch.nn, bf16"
+OTHERS = ("JAX, bf16", "ONNX Runtime, bf16")
 
 
 def autocast() -> torch.autocast:
     """Compute products in bf16."""
     return torch.autocast("cpu", dtype=torch.bfloat16)
+
+
+@contextmanager
+def high() -> Iterator[None]:
+    """Let a product in fp32 be one of parts in bf16."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def ours_at_high(job: modules.Job, task: Task, truth: Observed) -> Entry | Absent:
+    """Return loopcell with products of parts in bf16, where the CPU has instructions that make it worth while."""
+    if not has_amx():
+        return Absent(HIGH, "this CPU has no AMX")
+    return replace(ours.entry_of(job, task, truth).within(high), name=HIGH)
+
+
+def others_in_bf16(name: str, task: Task, truth: Observed) -> list[Entry | Absent]:
+    """Return the peers beside torch.nn."""
+    in_jax, in_onnx = OTHERS
+    (found,) = peers(("jax",), lambda jax: getattr(jax, name)(task, truth, "bfloat16"))
+    return [replace(found, name=in_jax), Absent(in_onnx, "its recurrent nodes on CPUs are for float32")]
 
 
 def ours_in_bf16(job: modules.Job, task: Task, truth: Observed) -> Entry | Absent:
@@ -47,7 +77,9 @@ def row(part: Part, name: str, job: modules.Job, settings: Settings) -> Row:
     entries = [
         ours_in_bf16(job, task, truth),
         replace(ours.entry_of(job, task, truth), name=FP32),
+        ours_at_high(job, task, truth),
         replace(job(THEIRS, theirs, modules.network_of(theirs), task, truth), dtype="bfloat16"),
+        *others_in_bf16(name, task, truth),
     ]
     return compare(part.case(name), entries, settings)
 

@@ -77,9 +77,10 @@ INLINE vec where(vec condition, vec a, vec b) { return choose(condition != splat
 
 /* Loads and stores of the first k lanes. With AVX-512 a mask costs nothing, and no branch stands between neighbours; else
  * nearly all are whole, so a well predicted branch is the fastest way to ask. An address sanitizer sees nothing of masks. */
-#if defined(AVX512) && !defined(__SANITIZE_ADDRESS__)
-INLINE vec load(const real *p, int k) { return X86(maskz_loadu)((1u << k) - 1, p); }
-INLINE void store(real *p, vec v, int k) { X86(mask_storeu)(p, (1u << k) - 1, v); }
+#if defined(AVX512) && defined(__BMI2__) && !defined(__SANITIZE_ADDRESS__)
+#define LOWEST(k) _bzhi_u32(~0u, (unsigned)(k)) /* k bits, and all of them from 32 on */
+INLINE vec load(const real *p, int k) { return X86(maskz_loadu)(LOWEST(k), p); }
+INLINE void store(real *p, vec v, int k) { X86(mask_storeu)(p, LOWEST(k), v); }
 #else
 INLINE vec load(const real *p, int k) {
     if (k >= LANES) return *(const vec *)p;
