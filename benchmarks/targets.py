@@ -9,7 +9,6 @@ from benchmarks import roof, startup as first_result
 from benchmarks.grid import CELLS, LARGE, NARROW, SHAPES, WIDE, Shape, threads_on
 from benchmarks.peers import python_loop
 from benchmarks.suites import bf16, custom, memory, ragged, stacked, startup, threads
-from benchmarks.suites.part import Row
 from benchmarks.verdict import Cases, Figure, Measured, Number, Target, over, share_of, slower_than
 
 FORWARD, TRAINING = ("forward",), ("training",)
@@ -73,12 +72,8 @@ def in_bf16(name: str, jobs: Sequence[str]) -> Figures:
 
 
 def at_high(jobs: Sequence[str]) -> Figures:
-    """Compare products of three parts in bf16 with fp32: the time of the one over that of the other, in one row."""
-
-    def number(row: Row) -> float:
-        return float(row["ratios"][bf16.FP32]["median"]) / float(row["ratios"][bf16.HIGH]["median"])
-
-    return on_amx(Cases("bf16", CELLS, LARGE, jobs).figures(number))
+    """Compare fp32 of which products are parts in bf16 with fp32."""
+    return on_amx(Cases("bf16", CELLS, LARGE, jobs, forms=(bf16.AT_HIGH,)).figures(over(bf16.FP32)))
 
 
 def custom_cells(sizes: Sequence[Shape], jobs: Sequence[str], number: Callable[[str], Number]) -> Figures:

@@ -19,6 +19,8 @@ from benchmarks.suites.part import Part, Row, Suite
 from benchmarks.task import Task, make_task
 
 BF16, FP32, HIGH, THEIRS = "loopcell, bf16", "loopcell, fp32", "loopcell, high", "torch.nn, bf16"
+AT_HIGH = "high"
+"""The form of rows in which our fp32 at "high" stands beside our fp32."""
 OTHERS = ("JAX, bf16", "ONNX Runtime, bf16")
 
 
@@ -73,15 +75,22 @@ def row(part: Part, name: str, job: modules.Job, settings: Settings) -> Row:
     """Measure one cell and size at one job."""
     task = make_task(part.cell, part.sizes)
     truth = modules.truth_of(job, task)
+    fp32 = replace(ours.entry_of(job, task, truth), name=FP32)
+    if part.form == AT_HIGH:
+        return compare(part.case(name), [ours_at_high(job, task, truth), fp32], settings)
     theirs = copy.deepcopy(task.module).bfloat16()
     entries = [
         ours_in_bf16(job, task, truth),
-        replace(ours.entry_of(job, task, truth), name=FP32),
-        ours_at_high(job, task, truth),
+        fp32,
         replace(job(THEIRS, theirs, modules.network_of(theirs), task, truth), dtype="bfloat16"),
         *others_in_bf16(name, task, truth),
     ]
     return compare(part.case(name), entries, settings)
 
 
-SUITE = Suite("bf16", "bf16 beside fp32", tuple(Part("bf16", cell, sizes) for cell in CELLS for sizes in LARGE), run)
+SUITE = Suite(
+    "bf16",
+    "bf16 beside fp32, and fp32 of which products are parts in bf16",
+    tuple(Part("bf16", cell, sizes, form=form) for cell in CELLS for sizes in LARGE for form in ("", AT_HIGH)),
+    run,
+)

@@ -78,9 +78,9 @@ INLINE vec where(vec condition, vec a, vec b) { return choose(condition != splat
 /* Loads and stores of the first k lanes. With AVX-512 a mask costs nothing, and no branch stands between neighbours; else
  * nearly all are whole, so a well predicted branch is the fastest way to ask. An address sanitizer sees nothing of masks. */
 #if defined(AVX512) && defined(__BMI2__) && !defined(__SANITIZE_ADDRESS__)
-#define LOWEST(k) _bzhi_u32(~0u, (unsigned)(k)) /* k bits, and all of them from 32 on */
-INLINE vec load(const real *p, int k) { return X86(maskz_loadu)(LOWEST(k), p); }
-INLINE void store(real *p, vec v, int k) { X86(mask_storeu)(p, LOWEST(k), v); }
+#define LOW_BITS(k) _bzhi_u32(~0u, (unsigned)(k)) /* k bits, and all of them from 32 on */
+INLINE vec load(const real *p, int k) { return X86(maskz_loadu)(LOW_BITS(k), p); }
+INLINE void store(real *p, vec v, int k) { X86(mask_storeu)(p, LOW_BITS(k), v); }
 #else
 INLINE vec load(const real *p, int k) {
     if (k >= LANES) return *(const vec *)p;
