@@ -76,8 +76,8 @@ INLINE vec greater(vec a, vec b) { return choose(a > b, splat(1), splat(0)); }
 INLINE vec where(vec condition, vec a, vec b) { return choose(condition != splat(0), a, b); }
 
 /* Loads and stores of the first k lanes. With AVX-512 a mask costs nothing, and no branch stands between neighbours; else
- * nearly all are whole, so a well predicted branch is the fastest way to ask. An address sanitizer sees nothing of masks. */
-#if defined(AVX512) && defined(__BMI2__) && !defined(__SANITIZE_ADDRESS__)
+ * nearly all are whole, so a well predicted branch is the fastest way to ask. Sanitizers see nothing of what is masked. */
+#if defined(AVX512) && defined(__BMI2__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define LOW_BITS(k) _bzhi_u32(~0u, (unsigned)(k)) /* k bits, and all of them from 32 on */
 INLINE vec load(const real *p, int k) { return X86(maskz_loadu)(LOW_BITS(k), p); }
 INLINE void store(real *p, vec v, int k) { X86(mask_storeu)(p, LOW_BITS(k), v); }
