@@ -88,6 +88,7 @@ def publish(machines: Sequence[Judged]) -> None:
         "grid": grid_block,
         "half": lambda machine: tables.half_table(machine.measured.rows.get("bf16", ())),
         "teams": lambda machine: tables.team_table(machine.measured.rows.get("teams", ())),
+        "scaling": lambda machine: tables.scaling_table(machine.measured.rows.get("scaling", ())),
         "steps": lambda machine: tables.step_table(machine.measured.rows.get("step", ())),
     }
     for name, block in blocks.items():

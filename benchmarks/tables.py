@@ -116,6 +116,23 @@ def team_table(rows: Sequence[Row]) -> str:
     return markdown(head, lines) if rows else NOT_YET
 
 
+def scaling_table(rows: Sequence[Row]) -> str:
+    """Return as Markdown how many times faster than one thread more of them are: measured, and predicted."""
+    if not rows:
+        return NOT_YET
+    numbers = list(rows[0]["predicted"])
+    head = ["", "T, B, I, H", "2 threads, measured", *(f"{number}, predicted" for number in numbers)]
+    body = []
+    for row in rows:
+        one = row["measured"]["1"]
+        cells = [one / row["measured"]["2"], *(one / row["predicted"][number] for number in numbers)]
+        body.append([row["cell"], ", ".join(str(row[axis]) for axis in "TBIH"), *(f"{cell:.1f}" for cell in cells)])
+    core = rows[0]["core"]
+    rates = " and ".join(f"{core[name] / 1e9:.0f}" for name in ("near", "far"))
+    measured = f"One core read {rates} GB/s from its own and the common cache, and two met in {core['meeting'] * 1e9:.0f} ns."
+    return f"{markdown(head, body)}\n\n{measured}"
+
+
 STEPPERS = ("torch.nn", "torch.nn cell", "JAX", "ONNX Runtime", "ONNX Runtime, bound memory", "reading the weights")
 
 

@@ -54,7 +54,7 @@ def test_figures_are_put_between_their_marks(tmp_path):
 
 def test_the_documentation_has_a_place_for_everything():
     text = report.PAGE.read_text(encoding="utf-8")
-    for name in ("machine", "targets", "means", "grid", "half", "teams", "steps"):
+    for name in ("machine", "targets", "means", "grid", "half", "teams", "scaling", "steps"):
         assert text.count(f"<!-- figures: {name} -->") == 1
 
 
@@ -109,7 +109,7 @@ def test_results_of_each_machine_lie_side_by_side(tmp_path, monkeypatch):
         rows = [{**row, "ratios": {"torch.nn": {"median": ratio}}}]
         SuiteFile(tmp_path / slug(machine) / "grid.json", {"machine": machine, "code": "a"}).add("one", rows)
     page = tmp_path / "page.md"
-    places = ("machine", "targets", "means", "grid", "half", "teams", "steps", "summary")
+    places = ("machine", "targets", "means", "grid", "half", "teams", "scaling", "steps", "summary")
     page.write_text("".join(f"<!-- figures: {name} -->\n<!-- figures: end -->\n" for name in places))
     monkeypatch.setattr(report, "PAGE", page)
     monkeypatch.setattr(report, "FRONT", {report.ROOT / "README.md": ("over", "sequences", "step", "forward", "training")})
@@ -118,7 +118,7 @@ def test_results_of_each_machine_lie_side_by_side(tmp_path, monkeypatch):
     monkeypatch.setattr(report, "insert", lambda where, name, text: (inserted.append(name), insert(page, name, text)))
     report.report(tmp_path / slug(about), is_published=True)
     text = page.read_text()
-    assert text.count("**A (R) 1, 2 cores (avx2)**") == text.count("**A (R) 1, 64 cores (avx2)**") == 5
+    assert text.count("**A (R) 1, 2 cores (avx2)**") == text.count("**A (R) 1, 64 cores (avx2)**") == 6
     assert "| GRU, sequences, forward | 2.00 |  |  | 3.00 |  |  |" in text
     assert set(inserted) == set(places)
     assert not (tmp_path / slug(other) / "targets.json").exists()
