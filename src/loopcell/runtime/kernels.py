@@ -16,21 +16,20 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from loopcell.backends.c import BackwardPass, ForwardPass, Kernels, KernelSignature, Launch, SavedForBackward
+from loopcell.backends.c import BackwardPass, Choice, ForwardPass, Kernels, KernelSignature, Launch, SavedForBackward
 from loopcell.backends.c.launch.arguments import contiguous_rows
 from loopcell.backends.c.toolchain.threads import granted
 from loopcell.backends.lengths import Lengths
 from loopcell.backends.weights import WeightLayout, Weights
 from loopcell.equations.keys import Key
 from loopcell.errors import TensorError
+from loopcell.runtime.asked import demanded, refuse_fallback
 from loopcell.runtime.dispatch import (
     are_plain,
-    asked_for,
     described,
-    is_plain,
+    is_in_memory,
     nothing_at_work,
     observer,
-    refuse_fallback,
     transformation,
 )
 from loopcell.runtime.obstacles import HIGHER_ORDER, Obstacle, not_built, observed_backward, other_tensor
@@ -118,7 +117,7 @@ class _KernelFunction(torch.autograd.Function):
     def forward(ctx: Any, call: KernelCall, *tensors: Tensor) -> tuple[Tensor, ...]:
         results, saved = call.bound.training.run(call.launch, tensors, share=True)
         assert saved is not None  # this pass saves
-        ctx.call, ctx.demanded = call, asked_for() == "c"
+        ctx.call, ctx.demanded = call, demanded()
         shared = () if saved.steps is None else (saved.steps,)
         to_save = (*tensors, saved.block, *shared)
         ctx.save_for_backward(*to_save)
@@ -135,13 +134,13 @@ class _KernelFunction(torch.autograd.Function):
         signature = call.bound.signature
         count = len(signature.keys) + len(signature.shapes)
         all_saved = ctx.saved_tensors
-        _check_returned(all_saved, ctx.shapes, ctx.dtype)
+        check_returned(all_saved, ctx.shapes, ctx.dtype)
         tensors, saved = all_saved[:count], all_saved[count:]
         arriving = (d_output, *d_rest[: len(signature.kernels.states)])
         wanted = ctx.needs_input_grad[1:]
         # A gradient of this gradient, or an observer, needs operations to see: the same equations as PyTorch's.
         if torch.is_grad_enabled() or not (nothing_at_work() and are_plain(arriving) and are_plain(all_saved)):
-            refuse_fallback(obstacle_of_backward((*arriving, *all_saved)), demanded=ctx.demanded)
+            refuse_fallback(obstacle_of_backward((*arriving, *all_saved)), earlier=ctx.demanded)
             return (None, *_by_reference(call, tensors, arriving, wanted))
         # A hook on saved tensors may have brought them back in another layout.
         tensors = [contiguous_rows(tensor) for tensor in tensors]
@@ -157,11 +156,11 @@ def obstacle_of_backward(tensors: Sequence[Tensor | None]) -> Obstacle:
     at_work = HIGHER_ORDER if torch.is_grad_enabled() else transformation()
     if at_work is not None:
         return at_work
-    strange = [tensor for tensor in tensors if tensor is not None and not is_plain(tensor)]
+    strange = [tensor for tensor in tensors if tensor is not None and not is_in_memory(tensor)]
     return other_tensor(described(strange[0])) if strange else observed_backward(str(observer()))
 
 
-def _check_returned(saved: Sequence[Tensor], shapes: Sequence[torch.Size], dtype: torch.dtype) -> None:
+def check_returned(saved: Sequence[Tensor], shapes: Sequence[torch.Size], dtype: torch.dtype) -> None:
     """Refuse what hooks on saved tensors have put in their place, where a kernel would read something else in it.
 
     Raises:
@@ -266,15 +265,19 @@ class KernelRunner:
         self._units = max((sizes[dims[0]] for dims in widths if dims), default=1)
         self._multiplications = sum(math.prod(sizes[size] for size in shape) for shape in shapes if len(shape) > 1)
 
-    def kernels(self, dtype: torch.dtype) -> Kernels | None:
+    def kernels(self, dtype: torch.dtype, choice: Choice) -> Kernels | None:
         """Return the compiled loops; None where they cannot be built.
+
+        Args:
+            dtype: of the tensors.
+            choice: what products multiply.
 
         Raises:
             UsageError: they cannot, and are demanded.
         """
-        found = kernels_of(self.programs, dtype)
+        found = kernels_of(self.programs, dtype, choice.factors, choice.tiles)
         if found is None:
-            refuse_fallback(not_built(str(why_not_built(self.programs, dtype))))
+            refuse_fallback(not_built(str(why_not_built(self.programs, dtype, choice.factors))))
         return found
 
     def prepare(

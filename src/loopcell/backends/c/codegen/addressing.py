@@ -11,7 +11,8 @@ from abc import abstractmethod
 from collections.abc import Iterator
 
 from loopcell.backends.c.codegen.layout import Access, Role
-from loopcell.backends.c.codegen.region import Buffer, RegionWriter
+from loopcell.backends.c.codegen.region import RegionWriter
+from loopcell.backends.c.codegen.region_products import Buffer
 from loopcell.equations.graph import Node
 from loopcell.equations.keys import Key
 from loopcell.equations.names import ascii_name

@@ -8,7 +8,8 @@ from loopcell.backends.c.codegen import addressing
 from loopcell.backends.c.codegen.addressing import ScratchWriter, leaf_row, reads, row_of, writes
 from loopcell.backends.c.codegen.kernel import LoopKernel
 from loopcell.backends.c.codegen.layout import Access, Factors, Region, Role, Slot, SlotKey
-from loopcell.backends.c.codegen.region import Buffer, RegionWriter, indented
+from loopcell.backends.c.codegen.region import RegionWriter
+from loopcell.backends.c.codegen.region_products import Buffer, indented
 from loopcell.equations.graph import Node
 from loopcell.equations.keys import OUTPUT, Key, state_keys
 from loopcell.equations.names import ascii_name

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from loopcell.backends.c.codegen.addressing import slot_name
 from loopcell.backends.c.codegen.layout import Access, Pack, Region, Role, Slot, SlotKey
-from loopcell.backends.c.codegen.region import Buffer, indented
+from loopcell.backends.c.codegen.region_products import Buffer, indented
 
 
 class LoopKernel:
@@ -84,7 +84,11 @@ class LoopKernel:
         yield from indented(_pieces(self.own_buffers()))
         yield from indented(self._parts())
         yield "    (void)memory, (void)piece, (void)rows;"
+        if self.factors.on_tiles:
+            yield "    if (!a->direct) tiles_begin();"
         yield from indented(self.body())
+        if self.factors.on_tiles:
+            yield "    if (!a->direct) tiles_end();"
         yield "}"
 
     def body(self) -> Iterator[str]:

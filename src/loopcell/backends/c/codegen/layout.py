@@ -57,6 +57,8 @@ class Factors(Enum):
 
     FULL = "both in the kernel's precision"
     PAIRS = "both rounded to bfloat16, multiplied two at a time"
+    TILES = "both rounded to bfloat16, multiplied tile by tile"
+    SPLIT = "both as a sum of two numbers in bfloat16, of whose four products three are added, tile by tile"
     BF16 = "weights in bfloat16, widened as they are read; operands as they are"
     INT8 = "weights in int8 with a scale for each row; operands in 16 bits (14 on some CPUs) with one for the vector"
 
@@ -68,7 +70,17 @@ class Factors(Enum):
     @property
     def rounds_operands(self) -> bool:
         """True where operands are brought into another form before they are multiplied."""
-        return self in (Factors.PAIRS, Factors.INT8)
+        return self in (Factors.PAIRS, Factors.TILES, Factors.SPLIT, Factors.INT8)
+
+    @property
+    def on_tiles(self) -> bool:
+        """True where one instruction multiplies 16 rows of operands with the weights of 16 units."""
+        return self in (Factors.TILES, Factors.SPLIT)
+
+    @property
+    def in_bfloat16(self) -> bool:
+        """True where all of an operand that is multiplied is its rounding to bfloat16."""
+        return self in (Factors.PAIRS, Factors.TILES)
 
     @property
     def weight(self) -> str:
@@ -79,6 +91,10 @@ class Factors(Enum):
     def header(self) -> str:
         """The header that has the products."""
         return {Factors.BF16: "products_bf16", Factors.INT8: "products_int8"}.get(self, "products")
+
+
+TILE_ROWS = 32
+"""Rows of a product on tiles: two tiles of operands, so that a tile of weights serves twice."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +209,8 @@ class Region:
             vectors = [len(part.results) * unroll for part in sweep.contractions]
             halves = [count // 2 if count % 2 == 0 else count for count in vectors]
             rows = max(group, min((registers // count for count in halves), default=1))
+            if self.factors.on_tiles:  # which hold the sums
+                group = rows = TILE_ROWS
             for part in sweep.contractions:
                 depth = tuple(self.size(operand) for operand, _ in part.segments)
                 yield Pack(

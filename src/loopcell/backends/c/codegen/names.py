@@ -25,6 +25,9 @@ _RESERVED = re.compile(r"(n|of|to|acc|w|now|next|ahead|scratch|sum|total|before|
 NARROW_HEADERS = ("products_bf16", "products_int8")
 """What stands in the place of "products" in a kernel of one step with narrow weights."""
 
+TILE_HEADERS = ("tiles_amx", "tiles_model", "tiles")
+"""What follows "products" where these are on tiles: the instructions or a model of them, then the products."""
+
 
 @cache
 def headers(names: tuple[str, ...] = HEADERS) -> str:
@@ -40,7 +43,7 @@ def header(name: str) -> str:
 
 @cache
 def _reserved_words() -> frozenset[str]:
-    texts = headers(HEADERS + NARROW_HEADERS)
+    texts = headers(HEADERS + NARROW_HEADERS + TILE_HEADERS)
     return frozenset(f"{_C_WORDS} {_FRAME_WORDS}".split()) | frozenset(re.findall(r"[A-Za-z_]\w*", texts))
 
 

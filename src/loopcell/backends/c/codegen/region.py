@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TypeAlias
 
 from loopcell.backends.c.codegen.layout import Pack, Region, RegisterTile, part_name
-from loopcell.backends.c.codegen.names import value_names
+from loopcell.backends.c.codegen.region_products import ProductWriter, indented
 from loopcell.backends.c.codegen.spelling import SPELLING
 from loopcell.equations.graph import Node
 from loopcell.equations.keys import Key
-from loopcell.passes.sweeps import Contraction, Sweep
+from loopcell.passes.sweeps import Sweep
 
-Buffer: TypeAlias = tuple[str, str, str]
-"""Scratch memory: C type, name, how many."""
 RowLoop: TypeAlias = Callable[[str, str], Iterator[str]]
 """Yields the lines of a loop over rows, from a first one up to a last one."""
 
 
-class RegionWriter:
+class RegionWriter(ProductWriter):
     """Writes the loops of a region; subclasses say where its leaves, results and spilled values lie.
 
     The text stands where `list` and `count` name the rows and how many there are. Inside a row the names are t, b, p
@@ -29,21 +27,10 @@ class RegionWriter:
     """
 
     def __init__(self, region: Region, first_pack: int) -> None:
-        self.region = region
-        self.graph = region.graph
-        self.first_pack = first_pack
-        self.names = value_names(region.graph)
+        super().__init__(region, first_pack)
         self.scalars = [i for i, node in enumerate(self.graph.nodes) if node.args and not node.dims]
 
     # -- what subclasses say ---------------------------------------------------------------------------
-
-    @abstractmethod
-    def leaf_row(self, node: Node) -> str:
-        """Return the address of a leaf's row."""
-
-    @abstractmethod
-    def spill_row(self, index: int) -> str:
-        """Return the address of a spilled value's row: one sweep computes it, another reads it."""
 
     @abstractmethod
     def scalar(self, index: int) -> str:
@@ -64,7 +51,7 @@ class RegionWriter:
                 row_loops += self._row_loops(sweep, meets=meets)
                 continue
             yield from self._banded(row_loops)
-            yield from self._with_products(sweep, [self._pack_of(part) for part in sweep.contractions])
+            yield from self._with_products(sweep, [self.pack_of(part) for part in sweep.contractions])
             if meets or sweep.sums:
                 yield "meet(me);"
             # Products take units block by block, for all rows; a sum is taken row by row, when all blocks are there.
@@ -122,7 +109,7 @@ class RegionWriter:
         """Yield the loop nest of a sweep with products: units outside, rows inside, while a block's weights are hot."""
         if self.region.factors.rounds_operands:
             for number, pack in packs:
-                yield from self._rounding(number, pack)
+                yield from self.rounding(number, pack)
         tile = packs[0][1].tile  # N and M are the same for all products of a sweep; see `Region._packs`
         unroll = tile.unroll
         block = "LANES" if unroll == 1 else f"{unroll} * LANES"
@@ -130,10 +117,13 @@ class RegionWriter:
         # Units outside, rows inside: a block of weights stays in the cache while all rows pass by.
         yield f"for (int64_t u0 = {part}.start; u0 < {part}.stop; u0 += {block})"
         yield "for (int64_t r0 = 0, m; r0 < count; r0 += m) {"
-        # A small last tile costs nearly as much as a full one, so `evenly` makes tiles of about one size.
-        yield f"    m = evenly(count, count - r0, {tile.rows}, {tile.group});"
+        if self.region.factors.on_tiles:
+            yield f"    m = least({tile.rows}, count - r0);"
+        else:
+            # A small last tile costs nearly as much as a full one, so `evenly` makes tiles of about one size.
+            yield f"    m = evenly(count, count - r0, {tile.rows}, {tile.group});"
         for number, pack in packs:
-            yield from indented(self._contraction(number, pack, sweep.size))
+            yield from indented(self.contraction(number, pack, sweep.size))
         yield "    for (int row_ = 0; row_ < m; row_++) {"
         yield "        AT(r0 + row_);"
         inner = 2
@@ -162,97 +152,6 @@ class RegionWriter:
         for index in sweep.sums:
             yield f"    {self.scalar(index)} = sum_of(total_{index});"
         yield "}"
-
-    def _pack_of(self, part: Contraction) -> tuple[int, Pack]:
-        place = next(place for place, pack in enumerate(self.region.packs) if pack.contraction is part)
-        return self.first_pack + place, self.region.packs[place]
-
-    def _contraction(self, number: int, pack: Pack, size: str) -> Iterator[str]:
-        tile, part = pack.tile, pack.contraction
-        weight, operands = self.region.factors.weight, "rounded" if self.region.factors.rounds_operands else "rows"
-        lengths = [f"n_{self.region.size(operand)}" for operand, _ in part.segments]
-        depths = [f"DEPTH({length})" for length in lengths]
-        results = ", ".join(self.names[index] for index in part.results)
-        # One array [M, V] for all segments: P^T d + Q^T e is one sum that never leaves it.
-        yield f"vec acc_{number}[{tile.rows} * {tile.vectors}] = {{0}}; /* {results} */"
-        yield "{"
-        # A block of N vectors of units has G * K * (N * LANES) numbers in the pack; u0 is a multiple of N * LANES.
-        if len(part.segments) > 1:
-            yield f"    const {weight} *w = pack_{number} + u0 * {tile.gates} * ({' + '.join(depths)});"
-        else:
-            yield f"    const {weight} *w = pack_{number} + u0 * {tile.gates} * {depths[0]};"
-        for place, ((operand, _), length) in enumerate(zip(part.segments, lengths, strict=True)):
-            yield from indented(self._operand_rows(number, tile, place, operand, length))
-            product = f"products_{tile.vectors}_{tile.rows}((int)m, w, {operands}, {length}, acc_{number});"
-            if self.region.factors.narrow:
-                yield f"    {product}"
-            else:
-                # Weights of a call of few rows are not packed: packing reads them all, and so does the product, once.
-                yield f"    if (!a->direct) {product}"
-                yield from indented(self._unpacked_product(number, pack, place, length, size))
-            # The next segment's weights lie behind this one's: K rows of V vectors.
-            if place + 1 < len(part.segments):
-                yield f"    w += {depths[place]} * {tile.vectors} * LANES;"
-        yield "}"
-
-    def _operand_rows(self, number: int, tile: RegisterTile, place: int, operand: int, length: str) -> Iterator[str]:
-        """Yield where a tile's rows of an operand lie: as they are, and rounded."""
-        factors = self.region.factors
-        # One array of pointers for all segments, filled anew for each.
-        if not (factors.narrow and factors.rounds_operands):  # else nobody reads them as they are
-            if not place:
-                yield f"const real *rows[{tile.rows}];"
-            yield f"for (int i = 0; i < m; i++) {{ AT(r0 + i); rows[i] = {self._row_of(operand)}; }}"
-        if factors.rounds_operands:
-            if not place:
-                yield f"const factor *rounded[{tile.rows}];"
-            row = f"{rounded_name(number, place)} + (r0 + i) * OPERAND({length})"
-            yield f"for (int i = 0; i < m; i++) rounded[i] = {row};"
-
-    def _rounding(self, number: int, pack: Pack) -> Iterator[str]:
-        """Yield the rounding of what a product multiplies its weights with."""
-        # Once for all rows, before the loop over units: that loop reads every operand again for each block.
-        yield f"{'' if self.region.factors.narrow else 'if (!a->direct) '}for (int64_t i = 0; i < count; i++) {{"
-        yield "    AT(i);"
-        for place, (operand, _) in enumerate(pack.contraction.segments):
-            length = f"n_{self.region.size(operand)}"
-            to = f"{rounded_name(number, place)} + i * OPERAND({length})"
-            yield f"    narrow({to}, {self._row_of(operand)}, {length});"
-        yield "}"
-
-    def rounding_buffers(self, rows: str) -> Iterator[Buffer]:
-        """Yield the scratch memory for rounded operands: (C type, name, how many)."""
-        if self.region.factors.rounds_operands:
-            for number, pack in enumerate(self.region.packs, self.first_pack):
-                for place, size in enumerate(pack.depth):
-                    yield "factor", rounded_name(number, place), f"{rows} * OPERAND(n_{size})"
-
-    def _unpacked_product(self, number: int, pack: Pack, place: int, length: str, size: str) -> Iterator[str]:
-        """Yield the same product for a call of few rows: the weights are read in place, and not packed."""
-        tile, part = pack.tile, pack.contraction
-        units = f"least({tile.unroll} * LANES, n_{size} - u0)"
-        yield "else for (int i = 0; i < m; i++) {"
-        if part.transposed:
-            # P^T d: the units are P's columns, so that neighbouring units are neighbours in memory, and each number of
-            # d scales a row of P into the accumulators.
-            matrix = f"matrix_{number}_{place}"
-            yield (
-                f"    columns({matrix} + u0, ld_{number}_{place}, {units}, rows[i], {length}, "
-                f"acc_{number} + i * {tile.vectors});"
-            )
-        else:
-            # P v: a unit is a row of P, and its sum a dot product along that row. The accumulators are addressed as
-            # numbers, for dot products give one number each and not a vector.
-            for gate in range(tile.gates):
-                yield (
-                    f"    dots(matrix_{number}_{gate} + u0 * ld_{number}_{gate}, ld_{number}_{gate}, {units}, rows[i], "
-                    f"{length}, (real *)(acc_{number} + i * {tile.vectors} + {gate * tile.unroll}));"
-                )
-        yield "}"
-
-    def _row_of(self, operand: int) -> str:
-        node = self.graph.nodes[operand]
-        return self.spill_row(operand) if node.args else self.leaf_row(node)
 
     def _pointwise(self, sweep: Sweep, packs: list[tuple[int, Pack]], guard: str = "") -> Iterator[str]:
         in_registers: set[int] = set()
@@ -343,13 +242,3 @@ class RegionWriter:
     def leaf_results(self) -> list[Key]:
         """Return the keys of the results that are leaves or scalars and have to be stored."""
         return [key for key, i in self.graph.results.items() if not self.graph.nodes[i].args or i in self.scalars]
-
-
-def rounded_name(number: int, place: int) -> str:
-    """Return the C name of the rounded operands of a segment of a pack."""
-    return f"narrow_{number}_{place}"
-
-
-def indented(lines: Iterable[str], levels: int = 1) -> Iterator[str]:
-    """Yield lines moved to the right."""
-    return (f"{'    ' * levels}{line}" for line in lines)

@@ -9,7 +9,7 @@ from loopcell.backends.c.codegen import addressing
 from loopcell.backends.c.codegen.addressing import ScratchWriter, leaf_row, reads, row_of, sum_name, writes
 from loopcell.backends.c.codegen.kernel import LoopKernel
 from loopcell.backends.c.codegen.layout import Access, Factors, Pack, Region, Role, Slot
-from loopcell.backends.c.codegen.region import Buffer, indented
+from loopcell.backends.c.codegen.region_products import Buffer, indented
 from loopcell.equations.graph import Graph, Node
 from loopcell.equations.keys import Key, cotangent_of, state_keys
 from loopcell.equations.names import ascii_name
