@@ -120,7 +120,9 @@ def options() -> argparse.ArgumentParser:
         default="wall",
         help="cpu: where others use the machine too; one thread only",
     )
-    parser.add_argument("--to", type=Path, metavar="FOLDER", help="where results go (benchmarks/results/machines/ and this one's name)")
+    parser.add_argument(
+        "--to", type=Path, metavar="FOLDER", help="where results go (benchmarks/results/machines/ and this one's name)"
+    )
     parser.add_argument("--report", action="store_true", help="measure nothing; judge and draw what is there")
     return parser
 

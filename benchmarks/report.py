@@ -103,8 +103,8 @@ def grid_block(machine: Judged) -> str:
     picture = PLOTS / f"speed-{machine.folder.name}.png"
     draw(grid, picture)
     parts = [f"![Times over loopcell's, by cell and size, on {machine.title}](images/{picture.name})"]
-    for threads in sorted({row["threads"] for row in grid}):
-        parts.append(f"{threads} thread{'s' if threads > 1 else ''}:\n\n{tables.table(grid, threads)}")
+    numbers = sorted({row["threads"] for row in grid})
+    parts += [f"{number} thread{'s' if number > 1 else ''}:\n\n{tables.table(grid, number)}" for number in numbers]
     return "\n\n".join(parts)
 
 

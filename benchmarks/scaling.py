@@ -2,9 +2,10 @@
 
     python -m benchmarks.scaling
 
-A step of one row is the reading of the weights: of those of a member's units, at the rate of the cache that they fit into,
-and then the meetings. Of many rows it is products, at the rate of one core, for the rows and units of the largest share.
-Nothing is known here of how fast many cores read one cache, or of cores on several chips: the page says "predicted".
+A step of one row is the reading of the weights: of those of a member's units, at the rate of the cache that they fit
+into, and then the meetings. Of many rows it is products, at the rate of one core, for the rows and units of the largest
+share. Nothing is known here of how fast many cores read one cache, or of cores on several chips: the page says
+"predicted".
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ CASES = (NARROW[0], NARROW[2], Shape(128, 64, 256, 512))
 CELLS = ("lstm", "gru")
 PREDICTED = (2, 8, 16, 32, 64)
 LINES = 8
-"""Lines of other members that a core has on the way to it at a time, at least: more of them come one after the other."""
+"""Lines of other members that a core has on the way to it at a time, at least: more come one after the other."""
 ROUNDS, MEETINGS = 9, 20_000
 _SOURCE = """
 typedef struct { const pool *pool; int64_t members, times; meeting *at; } rounds;
@@ -53,7 +54,7 @@ void all_meet(rounds *r) {
 
 
 class Core(NamedTuple):
-    """What was measured of one core.
+    """The speed of one core, measured.
 
     Attributes:
         near, far: bytes a second that it reads from its second-level cache, and from behind it.
@@ -79,8 +80,7 @@ def core() -> Core:
     """Measure one core, and two that meet."""
     size = machine()["caches"].get("L2 Unified", "1024K")
     near_bytes = int(size.rstrip("K")) * 1024
-    rates = [_rate(near_bytes // 2), _rate(16 << 20)]
-    return Core(*rates, near_bytes, _meeting())
+    return Core(_rate(near_bytes // 2), _rate(16 << 20), near_bytes, _meeting())
 
 
 def predicted(cell: str, sizes: Shape, crew: Crew, one: float, measured: Core) -> float:

@@ -110,9 +110,10 @@ def team_table(rows: Sequence[Row]) -> str:
     body: dict[tuple[str, str, int], dict[str, str]] = {}
     for row in rows:
         sizes = ", ".join(str(row[axis]) for axis in "TBIH")
-        ratio = row["ratios"].get(ONE)
-        body.setdefault((row["cell"], sizes, row["threads"]), {})[row["job"]] = f"{ratio['median']:.2f}" if ratio else ""
-    lines = [[*map(str, case), jobs.get("forward", ""), jobs.get("training", "")] for case, jobs in body.items()]
+        if ONE in row["ratios"]:
+            case = body.setdefault((row["cell"], sizes, row["threads"]), {})
+            case[row["job"]] = f"{row['ratios'][ONE]['median']:.2f}"
+    lines = [[*map(str, key), jobs.get("forward", ""), jobs.get("training", "")] for key, jobs in body.items()]
     return markdown(head, lines) if rows else NOT_YET
 
 
@@ -129,8 +130,10 @@ def scaling_table(rows: Sequence[Row]) -> str:
         body.append([row["cell"], ", ".join(str(row[axis]) for axis in "TBIH"), *(f"{cell:.1f}" for cell in cells)])
     core = rows[0]["core"]
     rates = " and ".join(f"{core[name] / 1e9:.0f}" for name in ("near", "far"))
-    measured = f"One core read {rates} GB/s from its own and the common cache, and two met in {core['meeting'] * 1e9:.0f} ns."
-    return f"{markdown(head, body)}\n\n{measured}"
+    meeting = f"{core['meeting'] * 1e9:.0f} ns"
+    return (
+        f"{markdown(head, body)}\n\nOne core read {rates} GB/s from its own and the common cache; two met in {meeting}."
+    )
 
 
 STEPPERS = ("torch.nn", "torch.nn cell", "JAX", "ONNX Runtime", "ONNX Runtime, bound memory", "reading the weights")

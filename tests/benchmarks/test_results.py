@@ -96,7 +96,7 @@ def test_files_of_two_states_of_the_code_are_told_apart(tmp_path, capsys):
 
 
 def test_results_of_each_machine_lie_side_by_side(tmp_path, monkeypatch):
-    """Another machine's folder is another one, and a page shows both; a library that was updated is no other machine."""
+    """Each machine has a folder, and a page shows both; one with another version of a library is no other machine."""
     about = {"processor": "A (R) 1", "cores": 2, "vectors": "avx2", "caches": {"L2 Unified": "1M"}, "torch": "2"}
     other = {**about, "cores": 64}
     assert slug(about) == slug({**about, "torch": "3"}) == "a-r-1-2-cores-avx2-l2-1m"
@@ -112,7 +112,9 @@ def test_results_of_each_machine_lie_side_by_side(tmp_path, monkeypatch):
     places = ("machine", "targets", "means", "grid", "half", "teams", "scaling", "steps", "summary")
     page.write_text("".join(f"<!-- figures: {name} -->\n<!-- figures: end -->\n" for name in places))
     monkeypatch.setattr(report, "PAGE", page)
-    monkeypatch.setattr(report, "FRONT", {report.ROOT / "README.md": ("over", "sequences", "step", "forward", "training")})
+    monkeypatch.setattr(
+        report, "FRONT", {report.ROOT / "README.md": ("over", "sequences", "step", "forward", "training")}
+    )
     monkeypatch.setattr(report, "draw", lambda grid, path: None)
     inserted, insert = [], report.insert
     monkeypatch.setattr(report, "insert", lambda where, name, text: (inserted.append(name), insert(page, name, text)))

@@ -13,8 +13,7 @@ import textwrap
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from loopcell.backends.c.toolchain import threads
 from loopcell.backends.c.toolchain.target import target

@@ -42,11 +42,11 @@ _MOST_WORK_ALONE = 200_000
 _FEWEST_ROWS = ((64_000, 1), (500_000, 4), (math.inf, 8))
 """Rows that are a share of their own, up to so many multiplications of a row and step.
 
-At every step a thread reads the weights of all its units, for all rows of its share: for few rows, and the more so where
-weights do not fit into a core's cache, it pays that threads have fewer units each.
+At every step a thread reads the weights of all its units, for all rows of its share: for few rows, and the more so
+where weights do not fit into a core's cache, it pays that threads have fewer units each.
 """
 _LEAST_BETWEEN_MEETINGS = 8_000
-"""Multiplications of a step, for each member of a team, below which waiting for the others costs more than it gives."""
+"""Multiplications of a step, for each member of a team, below which waiting for others costs more than it gives."""
 _UNITS_OF_A_BLOCK = 16
 """Units that are computed together: a member without a block would only be waited for."""
 
