@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.drawn_products import TOLERANCES, unit
 from benchmarks.processes import environment
-from benchmarks.results import RESULTS, SuiteFile, heading, rows_of
+from benchmarks.results import SuiteFile, heading, of_this_machine, rows_of
 
 CELLS_A_BATCH, SLOWEST_CELL = 10, 60.0
 """Seconds that a cell may take on average before its batch counts as hanging."""
@@ -156,7 +156,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=7.0, help="begin no batch after so many")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seed", type=int, help="only this cell, in this process")
-    parser.add_argument("--to", type=Path, default=RESULTS, metavar="FOLDER", help="where the result goes")
+    parser.add_argument("--to", type=Path, default=of_this_machine(), metavar="FOLDER", help="where the result goes")
     asked = parser.parse_args()
     if asked.seed is not None:
         return show(asked.seed, asked.forms, asked.precision)
