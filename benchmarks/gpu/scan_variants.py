@@ -40,5 +40,7 @@ def _variant(function: Any, kind: str, dtype: str, constants: dict[str, Any]) ->
     types |= {f"{tensor}_{axis}": "i32" for tensor in ("coefficient", "offset") for axis in STEPS}
     constants = {name: value for name, value in constants.items() if name in function.arg_names}
     signature = {name: "constexpr" if name in constants else types.get(name, "i32") for name in function.arg_names}
-    aligned = frozenset(signature) - {"steps", "blocks", "block_steps"} - frozenset(constants)
+    loose = {"steps", "blocks", "block_steps", *constants}
+    places = (place for place, name in enumerate(function.arg_names) if name not in loose)
+    aligned = {(place,): [["tt.divisibility", 16]] for place in places}
     return Variant("scan", kind, dtype, function, signature, constants, {"num_warps": 1}, aligned)
