@@ -134,7 +134,7 @@ def _estimators() -> dict[str, Callable[[str], Any]]:
         series = np.sin(np.arange(200) / 5).astype(np.float32)
         wanted = {name: value for name, value in settings.items() if name != "embedding_size"}
         model = Forecaster(**{**wanted, "device": device}, history=20, horizon=5).fit(series)
-        return np.asarray(model.predict(series), dtype=float)
+        return np.asarray(model.predict(series).mean, dtype=float)
 
     return {
         "SequenceClassifier": of(SequenceClassifier, words, "predict_proba"),

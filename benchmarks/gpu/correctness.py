@@ -15,8 +15,9 @@ from benchmarks.drawn_cells import FACTOR, Form, drawn_cell, drawn_form
 from benchmarks.gpu.networks import TOLERANCES
 from benchmarks.gpu.session import Row, Session, relative_error
 from loopcell.errors import UsageError
+from loopcell.layers import Recurrent, State
 from loopcell.testing import Case
-from loopcell.testing.case import Observed, observe, run
+from loopcell.testing.case import Observed, Run, run
 from tests.laws.table import OTHERS, REGISTERED, case
 
 FIGURE = "correct"
@@ -50,7 +51,7 @@ def _row(name: str, session: Session, backend: str, cases: list[Case], dtype: to
     try:
         for tried in cases:
             for masked in (False, True):
-                truth = _observed(tried, masked, torch.float64, torch.device("cpu"), "reference")
+                truth = _observed(tried, masked, dtype, torch.device("cpu"), "reference")
                 found = _observed(tried, masked, dtype, session.device, backend)
                 for key, expected in truth.items():
                     error = relative_error(found[key], expected)
@@ -63,11 +64,39 @@ def _row(name: str, session: Session, backend: str, cases: list[Case], dtype: to
 
 
 def _observed(tried: Case, masked: bool, dtype: torch.dtype, device: torch.device, backend: str) -> Observed:
-    net = tried.net(dtype=dtype).to(device)
-    x, state = tried.inputs().to(device, dtype), tried.state(net).map(lambda tensor: tensor.to(device, dtype))
+    """Run a case on numbers that a dtype has: in this dtype, or for the truth of the reference path in float64."""
+    where = (device, torch.float64 if backend == "reference" else dtype)
+    net = tried.net(dtype=dtype).to(*where)
+    x, state = tried.inputs().to(dtype).to(*where), tried.state(net).map(lambda tensor: tensor.to(dtype).to(*where))
     lengths, reset = (tried.lengths().to(device), tried.reset().to(device)) if masked else (None, None)
     with loopcell.backend(backend):
-        return observe(net, run(net, lengths=lengths, reset=reset), x, state)
+        return everything(net, run(net, lengths=lengths, reset=reset), x, state)
+
+
+def everything(net: Recurrent, how: Run, x: Tensor, state: State) -> Observed:
+    """Return the output, the final states, and the gradient of all that they depend on.
+
+    Each entry of a result counts with a weight of its own, a multiple of 1/64: half precision has it as float64 does.
+    """
+    x = x.detach().clone().requires_grad_()
+    state = state.map(lambda tensor: tensor.detach().clone().requires_grad_())
+    y, final = how(x, state)
+    results = {"the output": y} | {f"the final {name}": tensor for name, tensor in final.items()}
+    named = {"the input": x} | {f"the initial {name}": tensor for name, tensor in state.items()}
+    named |= dict(net.named_parameters())
+    cotangents = [_weights(result, place) for place, result in enumerate(results.values())]
+    differentiable = [(y, d) for y, d in zip(results.values(), cotangents, strict=True) if y.requires_grad]
+    found = torch.autograd.grad(
+        [y for y, _ in differentiable], list(named.values()), [d for _, d in differentiable],
+        allow_unused=True, materialize_grads=True,
+    )  # fmt: skip
+    gradients = {f"the gradient of {name}": gradient for name, gradient in zip(named, found, strict=True)}
+    return {name: result.detach() for name, result in results.items()} | gradients
+
+
+def _weights(like: Tensor, place: int) -> Tensor:
+    numbers = torch.arange(like.numel(), dtype=torch.float64, device=like.device)
+    return (torch.cos(1.7 * numbers + place) * 64).round().div(64).view(like.shape).to(like.dtype)
 
 
 def drawn(session: Session) -> Iterator[Row]:
@@ -103,7 +132,7 @@ def _of_form(form: Form, dtype: torch.dtype, device: torch.device, backend: str)
     state = form.case.state(net).map(lambda tensor: tensor.to(device, dtype))
     lengths, reset = (None if tensor is None else tensor.to(device) for tensor in (form.lengths, form.reset))
     with loopcell.backend(backend):
-        return observe(net, run(net, lengths=lengths, reset=reset), form.x(dtype, 0).to(device), state)
+        return everything(net, run(net, lengths=lengths, reset=reset), form.x(dtype, 0).to(device), state)
 
 
 # -- the sanitizers ---------------------------------------------------------------------------------------------------

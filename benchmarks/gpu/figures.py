@@ -15,7 +15,7 @@ import torch
 
 import loopcell
 from benchmarks.gpu import peers
-from benchmarks.gpu.networks import JOBS, TOLERANCES, Loop, custom, flops, forward, pair, plan, sequence, training
+from benchmarks.gpu.networks import EQUAL, JOBS, Loop, custom, flops, forward, pair, plan, sequence, training
 from benchmarks.gpu.session import Call, Row, Session, attempt, beside, relative_error
 from benchmarks.invented import invent
 
@@ -83,7 +83,7 @@ def against_torch(session: Session, figure: str, cell: str, sizes: Sizes, dtype:
     with torch.no_grad():
         error = relative_error(ours(x)[0], theirs(x)[0])
     case = f"{cell} {dtype} T={T} B={B} H={H}"
-    if not error <= 2 * TOLERANCES[DTYPES[dtype]]:
+    if not error <= EQUAL[DTYPES[dtype]]:
         yield Row(figure, case, error, holds=False, unit="largest error", note="not timed: the outputs differ")
         return
     for job, ready in JOBS.items():
@@ -136,7 +136,7 @@ def own_cells(session: Session) -> Iterator[Row]:
         loop = Loop(name, net)
         with torch.no_grad():
             error = relative_error(net(x)[0], loop(x)[0])
-        if not error <= 2 * TOLERANCES[torch.float32]:
+        if not error <= EQUAL[torch.float32]:
             yield Row("a user's cell", name, error, holds=False, unit="largest error", note="not timed: the outputs differ")
             continue
         for job, ready in JOBS.items():

@@ -4,13 +4,10 @@ The interpreter runs programs one after the other; that these kernels need no or
 argued in docs/concepts/gpu.md.
 """
 
-import os
-
 import pytest
 import torch
 
 pytest.importorskip("triton")
-os.environ["TRITON_INTERPRET"] = "1"  # read where a kernel is defined, so before it is imported
 
 from loopcell import cells
 from loopcell.backends.lengths import Lengths
