@@ -21,7 +21,7 @@ from loopcell.backends.weights import Weights
 from loopcell.equations.keys import OUTPUT, Key, cotangent_of
 from loopcell.runtime.asked import demanded, refuse_fallback
 from loopcell.runtime.dispatch import is_in_memory, nothing_at_work
-from loopcell.runtime.kernels import RunResults, check_returned, obstacle_of_backward
+from loopcell.runtime.kernels import RunResults, Version, check_returned, obstacle_of_backward
 from loopcell.runtime.obstacles import Obstacle, other_dtype
 from loopcell.runtime.programs import Programs
 
@@ -87,6 +87,7 @@ class _Loop(torch.autograd.Function):
         to_save = (*tensors, *saved.values.values(), *saved.histories.values())
         ctx.save_for_backward(*to_save)
         ctx.shapes = [tensor.shape for tensor in to_save]
+        ctx.output = Version(found.output)
         ctx.mark_non_differentiable(*found.recorded.values())
         ctx.set_materialize_grads(False)  # a gradient that is not there comes as None
         return (found.output, *found.states, *found.recorded.values())
@@ -106,13 +107,16 @@ class _Loop(torch.autograd.Function):
         if torch.is_grad_enabled() or not (nothing_at_work() and plain):
             refuse_fallback(obstacle_of_backward(seen), earlier=ctx.demanded)
             return (None, *_by_reference(call, tensors, arriving, wanted))
-        values = dict(zip(ctx.values, rest, strict=False))
-        histories = dict(zip(ctx.histories, rest[len(values) :], strict=True))
-        found = _reverse(call, tensors, Saved(values, histories), arriving)
-        return (
-            None,
-            *(_summed(found.get(key), tensor) if want else None for key, tensor, want in zip(call.keys, tensors, wanted, strict=True)),
-        )
+        if ctx.output.changed():  # the output may lie in the memory of what was saved (`y.relu_()`)
+            kept = call.kernels.forward(dict(zip(call.keys, tensors, strict=True)), call.shape, saves=True)[1]
+        else:
+            values = dict(zip(ctx.values, rest, strict=False))
+            # A hook on saved tensors may have brought them back in another layout.
+            histories = (tensor.contiguous() for tensor in rest[len(values) :])
+            kept = Saved(values, dict(zip(ctx.histories, histories, strict=True)))
+        found = _reverse(call, tensors, kept, arriving)
+        each = zip(call.keys, tensors, wanted, strict=True)
+        return (None, *(_summed(found.get(key), tensor) if want else None for key, tensor, want in each))
 
 
 def _reverse(call: _Call, tensors: Sequence[Tensor], saved: Saved, arriving: Sequence[Tensor | None]) -> dict[Key, Tensor]:
