@@ -21,6 +21,7 @@ from loopcell.runtime.execute import Executable
 from loopcell.runtime.further_input import FurtherInput
 from loopcell.runtime.kernels import KernelCall, threads_for
 from loopcell.runtime.narrow import NarrowStep, check_width, narrow_step
+from loopcell.runtime.native_stack import Layers, native_is_tried, run_native_stack
 from loopcell.runtime.plan import Plan, choose
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "FusedChunks",
     "FusedSteps",
     "KernelCall",
+    "Layers",
     "Lengths",
     "NarrowStep",
     "ParameterSlice",
@@ -49,11 +51,13 @@ __all__ = [
     "may_fuse",
     "narrow_results",
     "narrow_step",
+    "native_is_tried",
     "nothing_at_work",
     "nothing_special",
     "observer",
     "refuse_fallback",
     "run_branched",
+    "run_native_stack",
     "shares_a_step",
     "threads_for",
     "transformation",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
+from typing import NoReturn
 
 from loopcell.errors import UsageError
 from loopcell.runtime.obstacles import Obstacle
@@ -68,6 +69,15 @@ def _of_the_process() -> str:
 def _check(name: str) -> None:
     if name not in BACKENDS:
         raise UsageError(f"there is no back end {name!r}; there are {', '.join(BACKENDS)}")
+
+
+def refuse(obstacle: Obstacle) -> NoReturn:
+    """Raise where no back end can run.
+
+    Raises:
+        UsageError: the obstacle, and its cure.
+    """
+    raise UsageError(f"{obstacle.reason}; {obstacle.cure}")
 
 
 def refuse_fallback(obstacle: Obstacle, *, earlier: str | None = None) -> None:

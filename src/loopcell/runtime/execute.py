@@ -15,7 +15,6 @@ from loopcell.backends.weights import Weights
 from loopcell.equations import Cell
 from loopcell.equations.keys import OUTPUT, Key, state_keys
 from loopcell.errors import InputError
-from loopcell.runtime import on_native, on_triton
 from loopcell.runtime.dispatch import autocast_dtype, is_jit_traced, kernel_products, narrow_results, observer
 from loopcell.runtime.draws import drawn, dropped
 from loopcell.runtime.further_input import FurtherInput
@@ -26,7 +25,7 @@ from loopcell.runtime.operator import run as run_operator
 from loopcell.runtime.operator_spec import backend_of_operator, demanded_elsewhere, describe, name_of
 from loopcell.runtime.plan import Plan, choose, on_reference
 from loopcell.runtime.programs import Programs, known_names, recording, why_not_built
-from loopcell.runtime.routes import Route, route
+from loopcell.runtime.routes import RUNS, Route, route
 from loopcell.runtime.segments import run_in_segments
 
 
@@ -174,11 +173,11 @@ class Executable:
         Raises:
             UsageError: kernels are demanded, and cannot run.
         """
-        programs = self._runners[training, ()].programs
-        found = choose(programs, device, dtype, dtype if self._autocast_keeps_dtype else None)
+        runner = self._runners[training, ()]
+        found = choose(runner, device, dtype, dtype if self._autocast_keeps_dtype else None)
         narrow = narrow_results(dtype)
         products = kernel_products(narrow) or (dtype if narrow is None else torch.float32)
-        refusal = why_not_built(programs, products) if found.backend == "c" else None
+        refusal = why_not_built(runner.programs, products) if found.backend == "c" else None
         return found if refusal is None else on_reference(found.cell, [("c", not_built(refusal))])
 
     def results_dtype(self, x: Tensor, states: Sequence[Tensor]) -> torch.dtype:
@@ -205,7 +204,7 @@ class Executable:
             if self._backend(leaves.values(), weights, lengths, training=training, record=record) != "reference":
                 return self._as_operator(leaves, weights, lengths, training, record, products), None
             return runner.programs.run_reference(leaves, weights, self.sizes, lengths), None
-        chosen = route((*leaves.values(), *weights.bases), runner.programs, lengths)
+        chosen = route((*leaves.values(), *weights.bases), runner, lengths, one_dtype=autocast_dtype(x.device) is None)
         kernels = runner.kernels(kernel_products(products) or x.dtype) if chosen.backend == "c" else None
         if chosen.backend == "reference" or (chosen.backend == "c" and kernels is None):
             return runner.programs.run_reference(leaves, weights, self.sizes, lengths), None
@@ -214,8 +213,7 @@ class Executable:
         if kernels is not None:
             call, tensors = runner.prepare(kernels, leaves, weights, lengths)
             return call.run(tensors), call if self._is_repeatable(runner, training=training) else None
-        run = on_native.run if chosen.backend == "native" else on_triton.run
-        return run(runner.programs, leaves, weights, self.sizes, lengths), None
+        return RUNS[chosen.backend](runner.programs, leaves, weights, self.sizes, lengths), None
 
     def _is_repeatable(self, runner: KernelRunner, *, training: bool) -> bool:
         """Say whether kernels read the input, the states and the weights as they are.
@@ -239,7 +237,7 @@ class Executable:
         if torch.compiler.is_compiling():
             name = self.operator_name(training=training, record=record)
             return backend_of_operator(name, x.device, x.dtype, resets=lengths.reset is not None)
-        return route((x, *others, *weights.bases), runner.programs, lengths, one_dtype=False).backend
+        return route((x, *others, *weights.bases), runner, lengths, one_dtype=False).backend
 
     def prepared(
         self,
@@ -270,6 +268,10 @@ class Executable:
     def evaluation(self) -> KernelRunner:
         """Return the kernels of evaluation, which record nothing."""
         return self._runners[False, ()]
+
+    def runner(self, *, training: bool) -> KernelRunner:
+        """Return the kernels of training or evaluation, which record nothing."""
+        return self._runners[training, ()]
 
     def operator_name(self, *, training: bool, record: tuple[str, ...] = ()) -> str:
         """Return the text by which the operator knows this cell."""

@@ -23,6 +23,7 @@ from loopcell.runtime.asked import demanded, refuse_fallback
 from loopcell.runtime.dispatch import is_in_memory, is_traced
 from loopcell.runtime.kernels import obstacle_of_backward
 from loopcell.runtime.operator_spec import OperatorSpec, spec_of
+from loopcell.runtime.programs import gradients_of
 
 # Exported programs name the operators' arguments, so these keep their names: `what` is the text of a spec, and `kept`
 # is what was saved for backward.
@@ -133,12 +134,13 @@ def _run_again(
     functions = torch._C.DispatchKey.AutogradFunctionality  # noqa: SLF001
     with torch.enable_grad(), torch._C._SetExcludeDispatchKeyGuard(functions, False):  # noqa: SLF001
         inputs = [tensor.detach().requires_grad_(want) for tensor, want in zip(tensors, wanted, strict=True)]
-        output, states, _ = spec.run(inputs, rows)
-        pairs = [(y, d) for y, d in zip((output, *states), arriving, strict=True) if y.requires_grad]
-        leaves = [tensor for tensor, want in zip(inputs, wanted, strict=True) if want]
-        results, gradients = [y for y, _ in pairs], [d for _, d in pairs]
-        found = iter(torch.autograd.grad(results, leaves, gradients, allow_unused=True))
-    return [next(found) if want else None for want in wanted]
+
+        def results() -> list[Tensor]:
+            output, states, _ = spec.run(inputs, rows)
+            return [output, *states]
+
+        found = gradients_of(results, inputs, arriving, wanted)
+    return [None if gradient is None else gradient.detach() for gradient in found]
 
 
 def _by_reference(

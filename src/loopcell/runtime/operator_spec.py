@@ -57,7 +57,7 @@ class OperatorSpec:
         leaves, weights = self.split(tensors)
         # Loop invariants are made for C; another path computes them from the other tensors.
         leaves = {key: tensor for key, tensor in leaves.items() if key.kind != "hoisted"}
-        return routes.run_elsewhere(self.backend, self.runner.programs, leaves, weights, self.runner.sizes, rows)
+        return routes.run_elsewhere(self.backend, self.runner, leaves, weights, rows)
 
     def split(self, tensors: Sequence[Tensor]) -> tuple[dict[Key, Tensor], Weights]:
         """Return the tensors by key, and the parameters."""
@@ -116,8 +116,7 @@ def backend_of_operator(cell: str, device: torch.device, dtype: torch.dtype, *, 
     Raises:
         UsageError: a back end is demanded, and cannot run.
     """
-    programs = (_RUNNERS.get(cell) or _read(cell)).programs
-    return routes.of_cell(device, dtype, programs, resets=resets)
+    return routes.of_cell(device, dtype, _RUNNERS.get(cell) or _read(cell), resets=resets)
 
 
 # The compiler asks once. torch.compiler.assume_constant_result does just this, and imports the whole compiler for it.

@@ -9,8 +9,8 @@ import torch
 
 from loopcell.runtime.asked import refuse_fallback
 from loopcell.runtime.dispatch import kernel_products, narrow_results, observer
+from loopcell.runtime.kernels import KernelRunner
 from loopcell.runtime.obstacles import REFERENCE_ASKED_FOR, Obstacle
-from loopcell.runtime.programs import Programs
 from loopcell.runtime.routes import candidates, obstacle
 
 _HIGHER = "gradients of gradients as PyTorch operations"
@@ -45,11 +45,11 @@ class Plan:
         return f"{self.cell}: {self.backend} ({self.reason})"
 
 
-def choose(programs: Programs, device: torch.device, dtype: torch.dtype, results: torch.dtype | None = None) -> Plan:
+def choose(runner: KernelRunner, device: torch.device, dtype: torch.dtype, results: torch.dtype | None = None) -> Plan:
     """Choose the back end for a cell on tensors of a device and dtype, as things stand now.
 
     Args:
-        programs: the cell.
+        runner: the cell, with its sizes.
         device: of the tensors.
         dtype: of the tensors.
         results: the dtype of results; None: that of what is multiplied.
@@ -57,10 +57,10 @@ def choose(programs: Programs, device: torch.device, dtype: torch.dtype, results
     Raises:
         UsageError: a back end is demanded, and cannot run.
     """
-    cell = programs.reference.program.cell.name
+    cell = runner.programs.reference.program.cell.name
     found: list[tuple[str, Obstacle]] = []
     for name in candidates(device):
-        stands = obstacle(name, device, dtype, programs)
+        stands = obstacle(name, device, dtype, runner)
         if stands is None:
             return Plan(cell, name, _how(name, device, dtype, results, found))
         found.append((name, stands))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -76,14 +76,40 @@ class Programs:
             arriving: the gradients of the output and of the final states; None for zeros.
             wanted: which of the leaves, and of the weights' tensors behind them, want a gradient.
         """
-        create_graph = torch.is_grad_enabled()  # then this gradient is itself differentiated
-        with torch.enable_grad():
+
+        def results() -> list[Tensor]:
             output, states, _ = self.run_reference(leaves, weights, sizes, lengths)
-        inputs = [tensor for tensor, want in zip((*leaves.values(), *weights.bases), wanted, strict=True) if want]
-        pairs_of = [(y, d) for y, d in zip((output, *states), arriving, strict=True) if d is not None]
-        results, gradients = [y for y, _ in pairs_of], [d for _, d in pairs_of]
-        found = iter(torch.autograd.grad(results, inputs, gradients, create_graph=create_graph, allow_unused=True))
-        return [next(found) if want else None for want in wanted]
+            return [output, *states]
+
+        return gradients_of(results, (*leaves.values(), *weights.bases), arriving, wanted)
+
+
+def gradients_of(
+    results: Callable[[], Sequence[Tensor]],
+    tensors: Sequence[Tensor],
+    arriving: Sequence[Tensor | None],
+    wanted: Sequence[bool],
+) -> list[Tensor | None]:
+    """Return gradients by PyTorch operations; differentiable where gradients are enabled.
+
+    Args:
+        results: computes what the gradient is of.
+        tensors: what it reads; those that want a gradient require one.
+        arriving: the gradients of the results; None for zeros.
+        wanted: which of the tensors want a gradient.
+    """
+    create_graph = torch.is_grad_enabled()  # then this gradient is itself differentiated
+    with torch.enable_grad():
+        found = results()
+    inputs = [tensor for tensor, want in zip(tensors, wanted, strict=True) if want]
+    # A result that hangs on none of them has no gradient, such as the output of no steps.
+    pairs = [(y, d) for y, d in zip(found, arriving, strict=True) if d is not None and y.requires_grad]
+    given = iter(
+        torch.autograd.grad(
+            [y for y, _ in pairs], inputs, [d for _, d in pairs], create_graph=create_graph, allow_unused=True
+        )
+    )
+    return [next(given) if want else None for want in wanted]
 
 
 def _values(leaves: Mapping[Key, Tensor], weights: Weights, sizes: Mapping[str, int]) -> dict[Key, Tensor | int]:

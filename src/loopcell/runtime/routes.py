@@ -12,7 +12,7 @@ plan says why.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -24,12 +24,12 @@ from loopcell.equations.keys import Key
 from loopcell.runtime import on_native, on_triton
 from loopcell.runtime.asked import asked_for, refuse_fallback
 from loopcell.runtime.dispatch import described, is_in_memory, is_traced, observer, obstacle_of_c, transformation
-from loopcell.runtime.kernels import RunResults
+from loopcell.runtime.kernels import KernelRunner, RunResults
 from loopcell.runtime.obstacles import MIXED, Obstacle, other_tensor
-from loopcell.runtime.programs import Programs
 
 _PREDICATES = {"c": obstacle_of_c, "native": on_native.obstacle, "triton": on_triton.obstacle}
-_RUNS = {"native": on_native.run, "triton": on_triton.run}
+RUNS = {"native": on_native.run, "triton": on_triton.run}
+"""What runs a cell over a sequence, of the back ends that take tensors as they are."""
 
 
 class Route(NamedTuple):
@@ -65,7 +65,7 @@ def obstacle(
     backend: str,
     device: torch.device,
     dtype: torch.dtype,
-    programs: Programs | None = None,
+    runner: KernelRunner | None = None,
     lengths: Lengths | None = None,
     *,
     resets: bool = False,
@@ -76,24 +76,24 @@ def obstacle(
         backend: its name.
         device: of the tensors.
         dtype: of the tensors.
-        programs: the cell, with what is recorded; None: any cell.
+        runner: the cell, with its sizes and what is recorded; None: any cell.
         lengths: where the rows of the call end and start afresh, where that is known.
         resets: rows start afresh.
     """
     found = _PREDICATES[backend](device, dtype)
-    if found is None and backend == "native" and programs is not None:
-        found = on_native.obstacle_of(programs, lengths, resets=resets)
+    if found is None and backend == "native" and runner is not None:
+        found = on_native.obstacle_of(runner, lengths, resets=resets)
     return found or transformation()
 
 
-def of_cell(device: torch.device, dtype: torch.dtype, programs: Programs, *, resets: bool = False) -> str:
+def of_cell(device: torch.device, dtype: torch.dtype, runner: KernelRunner, *, resets: bool = False) -> str:
     """Return the back end that runs a cell on tensors of a device and dtype; arguments as of `obstacle`.
 
     Raises:
         UsageError: a back end is demanded, and cannot run.
     """
     for name in candidates(device):
-        found = obstacle(name, device, dtype, programs, resets=resets)
+        found = obstacle(name, device, dtype, runner, resets=resets)
         if found is None:
             return name
         refuse_fallback(found)
@@ -102,7 +102,7 @@ def of_cell(device: torch.device, dtype: torch.dtype, programs: Programs, *, res
 
 def route(
     tensors: Sequence[Tensor],
-    programs: Programs | None = None,
+    runner: KernelRunner | None = None,
     lengths: Lengths | None = None,
     *,
     one_dtype: bool = True,
@@ -111,7 +111,7 @@ def route(
 
     Args:
         tensors: the numbers that the call reads; the input first.
-        programs: the cell, with what is recorded; None: any cell.
+        runner: the cell, with its sizes and what is recorded; None: any cell.
         lengths: where rows end and start afresh.
         one_dtype: the tensors must be of one dtype; else they are converted to one before they are read.
 
@@ -122,7 +122,7 @@ def route(
     others = () if lengths is None else (lengths.lengths, lengths.reset)
     for name in candidates(device):
         special: list[Tensor] = []
-        found = obstacle(name, device, dtype, programs, lengths)
+        found = obstacle(name, device, dtype, runner, lengths)
         if found is None:
             special = [tensor for tensor in (*tensors, *others) if tensor is not None and not is_in_memory(tensor)]
             found = _obstacle_of_tensors(tensors, special, one_dtype=one_dtype)
@@ -141,21 +141,15 @@ def _obstacle_of_tensors(tensors: Sequence[Tensor], special: Sequence[Tensor], *
 
 
 def run_elsewhere(
-    demanded: str | None,
-    programs: Programs,
-    leaves: dict[Key, Tensor],
-    weights: Weights,
-    sizes: Mapping[str, int],
-    lengths: Lengths,
+    demanded: str | None, runner: KernelRunner, leaves: dict[Key, Tensor], weights: Weights, lengths: Lengths
 ) -> RunResults:
     """Run a cell over a sequence where C does not: on another back end, or as PyTorch operations.
 
     Args:
         demanded: the back end that must run; None: the first that can.
-        programs: the cell.
+        runner: the cell, with its sizes.
         leaves: the input, the states, the draws, by key; the input first.
         weights: the parameters.
-        sizes: every size by name.
         lengths: where rows end and start afresh.
 
     Raises:
@@ -163,11 +157,11 @@ def run_elsewhere(
     """
     like = leaves[next(iter(leaves))]
     for name in (demanded,) if demanded else of_device(like.device):
-        if name not in _RUNS:
+        if name not in RUNS:
             continue
-        found = obstacle(name, like.device, like.dtype, programs, lengths)
+        found = obstacle(name, like.device, like.dtype, runner, lengths)
         if found is None:
-            return _RUNS[name](programs, leaves, weights, sizes, lengths)
+            return RUNS[name](runner.programs, leaves, weights, runner.sizes, lengths)
         if demanded:
             refuse_fallback(found, earlier=demanded)
-    return programs.run_reference(leaves, weights, sizes, lengths)
+    return runner.programs.run_reference(leaves, weights, runner.sizes, lengths)
