@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -16,12 +17,12 @@ from torch import Tensor
 from loopcell.backends.lengths import Lengths
 from loopcell.backends.reference import ReferenceProgram
 from loopcell.backends.reference.sequence import run_loop
-from loopcell.backends.triton import Kernels, Saved, Shape, device_obstacle, kernels_of
+from loopcell.backends.triton import Kernels, Saved, Shape, choose, device_obstacle, kernels_of, limits_of
 from loopcell.backends.weights import Weights
 from loopcell.equations.keys import OUTPUT, Key, cotangent_of
 from loopcell.runtime.asked import demanded, refuse_fallback
-from loopcell.runtime.dispatch import is_in_memory, nothing_at_work
-from loopcell.runtime.kernels import RunResults, Version, check_returned, obstacle_of_backward
+from loopcell.runtime.dispatch import is_in_memory, narrow_results, nothing_at_work
+from loopcell.runtime.kernels import KernelRunner, RunResults, Version, check_returned, obstacle_of_backward
 from loopcell.runtime.obstacles import Obstacle, other_dtype
 from loopcell.runtime.programs import Programs
 
@@ -34,6 +35,25 @@ def obstacle(device: torch.device, dtype: torch.dtype) -> Obstacle | None:
     if found is not None:
         return Obstacle(*found)
     return None if dtype in _DTYPES else other_dtype(dtype)
+
+
+def kinds(runner: KernelRunner, device: torch.device, dtype: torch.dtype) -> str:
+    """Name the kinds of kernels that run a cell, forward and in reverse, as the rows of a batch become more.
+
+    Such as "resident; backward persistent, from B = 1024 on streamed"; one step alone is "stepped" where it is not
+    "resident".
+    """
+    loops, limits = kernels_of(runner.programs.reference.program), limits_of(device)
+    itemsize = (narrow_results(dtype, device) or dtype).itemsize
+    words = []
+    for loop in (loops.training, loops.reverse):
+        found = {batch: choose(loop, runner.sizes, batch, 2, itemsize, limits).kind for batch in _BATCHES}
+        changes = [batch for before, batch in pairwise(_BATCHES) if found[before] != found[batch]]
+        words.append(", ".join([found[1], *(f"from B = {batch} on {found[batch]}" for batch in changes)]))
+    return words[0] if words[0] == words[1] else f"{words[0]}; backward {words[1]}"
+
+
+_BATCHES = tuple(2**power for power in range(13))
 
 
 def run(
