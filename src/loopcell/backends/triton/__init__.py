@@ -8,7 +8,7 @@ from loopcell.backends.triton.launch.choose import KINDS, Choice, choose, forced
 from loopcell.backends.triton.launch.loops import Kernels, Results, Saved, kernels_of
 from loopcell.backends.triton.launch.memory import Shape
 from loopcell.backends.triton.sources import KernelSource, kernel_sources
-from loopcell.backends.triton.toolchain.device import Limits, device_obstacle
+from loopcell.backends.triton.toolchain.device import Limits, device_obstacle, limits_of
 
 __all__ = [
     "KINDS",
@@ -24,4 +24,5 @@ __all__ = [
     "forced",
     "kernel_sources",
     "kernels_of",
+    "limits_of",
 ]

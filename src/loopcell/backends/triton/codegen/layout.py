@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from loopcell.backends.triton.codegen.slots import Access, Sizes, Slots, Use, leaf_access
 from loopcell.equations.graph import Graph, Node
-from loopcell.equations.keys import Key, state_keys
+from loopcell.equations.keys import OUTPUT, Key, state_keys
 from loopcell.passes.program import Program
 
 
@@ -25,7 +25,8 @@ class Loop:
         program: whose loop it is.
         reverse: it runs against the order of time.
         histories: keys of the states whose values before each step are kept for the reverse loop, or read by it.
-        same: results that are the same value as another, which alone is written, or as a leaf: {key: the other's}.
+        same: results that are the same value as another, which alone is written, or as a leaf: {key: the other's}. The
+            output may be a state with a history.
     """
 
     name: str
@@ -90,7 +91,10 @@ def forward_loop(program: Program, *, saves: bool) -> Loop:
     """Return the loop in the order of time."""
     graph = program.loop_and_save() if saves else program.loop
     histories = _histories(program) if saves else ()
-    return Loop("forward_and_save" if saves else "forward", graph, program, False, histories, {})
+    # In most cells the output is a state, whose history is kept: the output is that, one step later.
+    as_output = [key for key in histories if graph.results[key] == graph.results[OUTPUT]]
+    same = {OUTPUT: as_output[0]} if as_output else {}
+    return Loop("forward_and_save" if saves else "forward", graph, program, False, histories, same)
 
 
 def reverse_loop(program: Program) -> Loop:

@@ -13,7 +13,7 @@ from loopcell.backends.triton.codegen.slots import Slot, Use
 from loopcell.backends.triton.launch.choose import Choice
 from loopcell.backends.triton.launch.constants import blocks_of, of_blocked, power_of_two
 from loopcell.backends.triton.launch.launch import launch
-from loopcell.backends.triton.launch.memory import as_bytes
+from loopcell.backends.triton.launch.memory import ragged
 from loopcell.backends.triton.launch.products import HostProducts
 from loopcell.backends.triton.launch.tensors import LoopTensors
 from loopcell.backends.triton.toolchain.modules import interpreting
@@ -36,6 +36,7 @@ class _BlockedRun:
         self.kernel = kernel_of(blocked)
         shape = call.shape
         self.blocks = blocks_of(call.loop, shape.sizes, choice)
+        self.ragged = ragged(shape, call.like.device)
         self.tiles = -(-shape.batch // choice.rows)
         self.tensors = {slot.name: self._tensor(slot) for slot in self.kernel.slots}
         self.carried = {slot.key: self.tensors[slot.name] for slot in self.kernel.slots if slot.use is Use.CARRIED}
@@ -78,10 +79,8 @@ class _BlockedRun:
     ) -> None:
         call, choice, shape = self.call, self.choice, self.call.shape
         counters = call.like.new_zeros(self.tiles, dtype=torch.int32) if together else None
-        lengths = shape.lengths
         scalars = {
-            "lengths": lengths.lengths,
-            "resets": as_bytes(lengths.reset),
+            **self.ragged,
             "counters": counters,
             "B": shape.batch,
             "T": shape.steps,

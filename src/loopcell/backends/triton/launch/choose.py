@@ -38,7 +38,7 @@ class Choice:
     rows: int = 16
     units: int = 64
     depth: int = 32
-    warps: int = 4
+    warps: int = 8
 
 
 KINDS = ("resident", "streamed", "persistent", "stepped")
@@ -86,15 +86,16 @@ def choose(loop: Loop, sizes: Mapping[str, int], batch: int, steps: int, itemsiz
     if itemsize > 4:
         most //= 2
     if block_of(width) <= most and weights <= limits.shared:
-        return Choice("resident", warps=4 if block_of(width) <= 64 else 8)
+        return Choice("resident", warps=4 if block_of(width) <= 32 else 8)
+    units = 64 if itemsize <= 4 else 32
     if steps == 1:
-        return Choice("stepped", warps=4)
+        return Choice("stepped", units=units)
     held = _persistent(loop, sizes, batch, itemsize, limits, width)
     if held is not None:
         return held
     if width <= _WIDEST_STREAMED and -(-batch // 16) * 2 >= limits.processors:
-        return Choice("streamed", units=64 if itemsize <= 4 else 32)
-    return Choice("stepped")
+        return Choice("streamed", units=units)
+    return Choice("stepped", units=units)
 
 
 def _persistent(
@@ -109,11 +110,13 @@ def _persistent(
         for part in blocked.contractions
         for operand, names in part.segments
     )
-    tiles = -(-batch // 16)
-    for units in (64, 32, 16):
-        programs = tiles * -(-width // units)
-        # Beside the weights, an operand of one product waits in shared memory.
-        if programs <= limits.processors and itemsize * (depth * units + 16 * block_of(width)) <= limits.shared:
-            return Choice("persistent", units=units)
+    # Few rows in few units first: the smaller a program, the sooner it is at the barrier.
+    for rows in (16, 32, 64):
+        for units in (16, 32, 64):
+            programs = -(-batch // rows) * -(-width // units)
+            # Beside the weights, an operand of one product waits in shared memory.
+            fits = itemsize * (depth * units + rows * block_of(width)) <= limits.shared
+            if programs <= limits.processors and fits:
+                return Choice("persistent", rows=rows, units=units)
     return None
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+import torch
 from torch import Tensor
 
 from loopcell.backends.triton.codegen.layout import Loop, forward_loop, reverse_loop
@@ -86,7 +87,8 @@ class Kernels:
         finals, histories = run_loop(loop, leaves, to, shape)
         recorded = {key.name: to[key] for key, _ in written if key.kind == "record"}
         values = {key: to[key] for key, _ in saved_keys}
-        return Results(to[OUTPUT], [finals[key] for key in loop.states], recorded), Saved(values, histories)
+        output = to[OUTPUT] if OUTPUT in to else _one_step_later(histories[loop.same[OUTPUT]], shape)
+        return Results(output, [finals[key] for key in loop.states], recorded), Saved(values, histories)
 
     def backward(
         self,
@@ -160,9 +162,20 @@ class Kernels:
         if key in saved.histories:
             before = saved.histories[key][: shape.steps]
             reset = shape.lengths.reset
-            return before if reset is None else before.masked_fill(reset.unsqueeze(-1), 0.0)
+            return before if reset is None else before.masked_fill(reset.to(before.device).unsqueeze(-1), 0.0)
         value = next(found[key] for found in (saved.values, results, leaves) if key in found)
         return value.expand(shape.steps, shape.batch, value.shape[-1])
+
+
+def _one_step_later(history: Tensor, shape: Shape) -> Tensor:
+    """Return the output [T, B, n] where it is a state after each step; in its memory, but where rows end early.
+
+    It is no view: whoever writes to it is told by the gradient that it was needed, and not at once.
+    """
+    if shape.lengths.mask is not None:
+        return torch.where(shape.lengths.mask.to(history.device).unsqueeze(-1), history[1:], 0.0)
+    later = history[1:]
+    return history.new_empty(0).set_(history.untyped_storage(), later.storage_offset(), later.shape, later.stride())
 
 
 def _by_operand(outer: Iterable[OuterProduct]) -> dict[Key, list[OuterProduct]]:

@@ -95,6 +95,10 @@ class Columns:
         return block.narrow(-1, *self.ranges[key])
 
 
-def as_bytes(flags: Tensor | None) -> Tensor | None:
-    """Return flags as kernels read them."""
-    return None if flags is None else flags.contiguous().view(torch.uint8)
+def ragged(shape: Shape, device: torch.device) -> dict[str, Tensor | None]:
+    """Return where rows end and start afresh, as kernels read it on a device."""
+    lengths, reset = shape.lengths.lengths, shape.lengths.reset
+    return {
+        "lengths": None if lengths is None else lengths.to(device, torch.int64).contiguous(),
+        "resets": None if reset is None else reset.to(device).contiguous().view(torch.uint8),
+    }

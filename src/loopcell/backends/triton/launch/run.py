@@ -12,7 +12,7 @@ from loopcell.backends.triton.launch.blocked import run_blocked
 from loopcell.backends.triton.launch.choose import Choice, choose
 from loopcell.backends.triton.launch.constants import of_resident
 from loopcell.backends.triton.launch.launch import launch
-from loopcell.backends.triton.launch.memory import Shape, as_bytes
+from loopcell.backends.triton.launch.memory import Shape, ragged
 from loopcell.backends.triton.launch.tensors import LoopTensors, Tensors
 from loopcell.backends.triton.toolchain.device import limits_of
 from loopcell.equations.keys import Key
@@ -63,7 +63,6 @@ def _run_resident(call: LoopTensors, choice: Choice) -> None:
     kernel, shape = _resident(call.loop), call.shape
     call.finals.update({key: call.like.new_empty((shape.batch, call.width(key))) for key in call.loop.states})
     tensors = {slot.name: call.of(slot) for slot in kernel.slots}
-    lengths = shape.lengths
-    scalars = {"lengths": lengths.lengths, "resets": as_bytes(lengths.reset), "B": shape.batch, "T": shape.steps}
+    scalars = {**ragged(shape, call.like.device), "B": shape.batch, "T": shape.steps}
     constants = of_resident(call.loop, shape.sizes, choice)
     launch(kernel, (-(-shape.batch // choice.rows),), tensors, scalars, shape, constants, choice, call.like)
