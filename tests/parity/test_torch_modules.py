@@ -26,7 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections is not sup
 _DTYPES = [torch.float32, torch.float64]
 every_class = pytest.mark.parametrize("info", _INFOS, ids=lambda info: info.module_cls.__name__)
 every_dtype = pytest.mark.parametrize("dtype", _DTYPES, ids=["fp32", "fp64"])
-both_paths = pytest.mark.parametrize("backend", ["auto", "reference"])
+both_paths = pytest.mark.parametrize("backend", ["auto", "native", "reference"])
 
 
 @pytest.fixture(autouse=True)
