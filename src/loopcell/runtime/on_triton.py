@@ -43,8 +43,10 @@ def kinds(runner: KernelRunner, device: torch.device, dtype: torch.dtype) -> str
     """Name the kinds of kernels that run a cell, forward and in reverse, as the rows of a batch become more.
 
     Such as "resident; backward persistent, from B = 1024 on streamed"; one step alone is "stepped" where it is not
-    "resident".
+    "resident". A cell whose states are known at once is a "scan over time".
     """
+    if scanned_program(runner.programs.reference) is not None:
+        return "scan over time"
     loops, limits = kernels_of(runner.programs.reference.program), limits_of(device)
     itemsize = (narrow_results(dtype, device) or dtype).itemsize
     words = []

@@ -1,13 +1,13 @@
 """The scan's kernels, interpreted on the CPU, beside the scan in plain PyTorch.
 
 The interpreter runs programs one after the other; that these kernels need no order among the programs of one launch is
-argued in docs/concepts/gpu.md.
+argued in docs/concepts/gpus.md.
 """
 
 import pytest
 import torch
 
-pytest.importorskip("triton")
+import loopcell
 
 from loopcell import cells
 from loopcell.backends.lengths import Lengths
@@ -103,3 +103,13 @@ def test_blocks_fill_a_device_and_are_no_shorter_than_pays():
     assert steps_a_block(16384, 8, 1536) == 16384  # rows and units fill the one processor alone
     assert steps_a_block(16384, 1, 128) == 512
     assert steps_a_block(100, 1, 128) == launch.FEWEST_STEPS
+
+
+@pytest.mark.parametrize("name", ["min_gru", "min_lstm", "lstm"])
+def test_a_network_runs_the_scan_where_its_cell_is_one(name, monkeypatch):
+    calls = []
+    monkeypatch.setattr(launch, "triton_scan", lambda *given: calls.append(given) or triton_scan(*given))
+    net = loopcell.Recurrent(name, 3, 5, num_layers=2)
+    net(torch.randn(4, 2, 3))
+    assert len(calls) == (0 if name == "lstm" else 2)
+    assert ("scan over time" in net.plan()[0].reason) == bool(calls)
