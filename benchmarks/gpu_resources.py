@@ -1,8 +1,8 @@
 """Compile kernels for GPUs, without one: `python -m benchmarks.gpu_resources`, into gpu_resources.json.
 
-Every kernel is compiled for sm_80, sm_90 and sm_100 by the compiler that comes with Triton, and `cuobjdump` of the same
-wheel says what it asks for: registers, stack (where registers spill), shared memory, machine code. It ends with an error
-where one spills or asks for more shared memory than a device has.
+Every kernel is compiled for sm_80, sm_90 and sm_100 by the compiler that comes with Triton, and `cuobjdump` of the
+same wheel says what it asks for: registers, stack (where registers spill), shared memory, machine code. It ends with an
+error where one spills or asks for more shared memory than a device has.
 
 A cell is a part of the file: a run that was stopped goes on with the next. `--cells NAME ...`, `--dtypes` and
 `--devices` choose; the scan is called scan. `--check` writes nothing.

@@ -56,7 +56,10 @@ def _row(name: str, session: Session, backend: str, cases: list[Case], dtype: to
                 for key, expected in truth.items():
                     error = relative_error(found[key], expected)
                     if not error <= worst:
-                        worst, where = error, f"{key}, H = {tried.hidden_size}{', lengths and resets' if masked else ''}"
+                        worst, where = (
+                            error,
+                            f"{key}, H = {tried.hidden_size}{', lengths and resets' if masked else ''}",
+                        )
     except UsageError as refusal:
         return Row(FIGURE, name, note=f"refused: {refusal}"[:300])
     bar = f"<= {allowed:g}"
@@ -109,7 +112,9 @@ def drawn(session: Session) -> Iterator[Row]:
         done += 1
         differing += [f"seed {seed}: {difference}"] if difference else []
     note = "; ".join(differing[:3])
-    yield Row(FIGURE, f"{done} drawn cells", float(len(differing)), bar="0", holds=not differing, unit="differ", note=note)
+    yield Row(
+        FIGURE, f"{done} drawn cells", float(len(differing)), bar="0", holds=not differing, unit="differ", note=note
+    )
 
 
 def _difference(form: Form, session: Session) -> str:
@@ -163,7 +168,13 @@ def exercise(device: torch.device) -> None:
     """Call every kind of kernel once: what the sanitizers watch."""
     for name in ("lstm", "gru", "lstm_layer_norm", "min_gru"):
         for hidden_size in (33, 128, 300):
-            _observed(case(loopcell.cells.get(name), hidden_size=hidden_size, steps=4, batch=3), True, torch.float32, device, "auto")
+            _observed(
+                case(loopcell.cells.get(name), hidden_size=hidden_size, steps=4, batch=3),
+                True,
+                torch.float32,
+                device,
+                "auto",
+            )
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -65,7 +66,7 @@ def training(net: Any, x: Tensor, **how: Any) -> Call:
     return run
 
 
-JOBS = {"forward": forward, "training": training}
+JOBS: dict[str, Callable[..., Callable[[], Any]]] = {"forward": forward, "training": training}
 
 
 def plan(net: Any) -> str:

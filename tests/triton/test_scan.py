@@ -8,7 +8,6 @@ import pytest
 import torch
 
 import loopcell
-
 from loopcell import cells
 from loopcell.backends.lengths import Lengths
 from loopcell.backends.reference import ReferenceProgram
@@ -43,7 +42,9 @@ def test_tensors_may_be_broadcast_and_transposed():
     a, b, first, restart = problem(9, rows=2, units=33)
     a, b = a[0, 0].expand(a.shape), b.transpose(0, 1).contiguous().transpose(0, 1)
     torch.testing.assert_close(triton_scan(a, b, first, None, False), step_by_step(a, b, first))
-    torch.testing.assert_close(triton_scan(a, b, first.T.contiguous().T, restart, False), step_by_step(a, b, first, restart))
+    torch.testing.assert_close(
+        triton_scan(a, b, first.T.contiguous().T, restart, False), step_by_step(a, b, first, restart)
+    )
 
 
 @pytest.mark.usefixtures("block")
