@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+import torch
+
 from loopcell.backends.triton.codegen.blocked import BlockedLoop
 from loopcell.backends.triton.codegen.layout import Loop
 from loopcell.backends.triton.toolchain.device import Limits
@@ -32,6 +34,7 @@ class Choice:
         units: of a block; a resident kernel has all of them.
         depth: of a product, at a time.
         warps: of a program.
+        held: a persistent kernel keeps its weights on the chip for the whole loop; else it reads them at every step.
     """
 
     kind: str
@@ -39,6 +42,7 @@ class Choice:
     units: int = 64
     depth: int = 32
     warps: int = 8
+    held: bool = True
 
 
 KINDS = ("resident", "streamed", "persistent", "stepped")
@@ -110,6 +114,9 @@ def _persistent(
         for part in blocked.contractions
         for operand, names in part.segments
     )
+    # Without tensor cores each thread would hold a share of the weights in registers, which are too few: the weights of
+    # a block then stay in the first cache of its processor by themselves.
+    on_tensor_cores = itemsize == 2 or (itemsize == 4 and torch.get_float32_matmul_precision() == "medium")
     # Few rows in few units first: the smaller a program, the sooner it is at the barrier.
     for rows in (16, 32, 64):
         for units in (16, 32, 64):
@@ -117,6 +124,6 @@ def _persistent(
             # Beside the weights, an operand of one product waits in shared memory.
             fits = itemsize * (depth * units + rows * block_of(width)) <= limits.shared
             if programs <= limits.processors and fits:
-                return Choice("persistent", rows=rows, units=units)
+                return Choice("persistent", rows=rows, units=units, held=on_tensor_cores)
     return None
 

@@ -62,7 +62,7 @@ def of_blocked(blocked: BlockedLoop, sizes: Mapping[str, int], choice: Choice, s
         "UNITS": choice.units,
         "DEPTH": choice.depth,
         "BLOCKS": power_of_two(blocks_of(blocked.loop, sizes, choice)),
-        "HOLD": choice.kind == "persistent",
+        "HOLD": choice.kind == "persistent" and choice.held,
         "GIVEN": choice.kind == "stepped",
         "SWEEP": sweep,
         "CACHE": ".cg" if choice.kind == "persistent" else "",
