@@ -7,10 +7,12 @@ import sys
 import pytest
 import torch
 
-from benchmarks.gpu import __main__ as program, by_hand, correctness, figures
+from benchmarks.gpu import __main__ as program, by_hand, correctness, figures, shown
 from benchmarks.gpu.compiled import DEVICES, Resources, complaints
 from benchmarks.gpu.session import Absent, Row, Session, attempt, beside
 from benchmarks.gpu.table import markdown
+from benchmarks.gpu_resources import FILE
+from benchmarks.results import rows_of
 
 CPU = torch.device("cpu")
 
@@ -88,3 +90,11 @@ def test_the_scan_is_compiled_for_gpus_without_spills():
     done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("sm_90") == 8
+
+
+@pytest.mark.parametrize("page", shown.HEADS)
+def test_the_documentation_has_the_table_of_resources(page):
+    text = (shown.DOCS / page).read_text(encoding="utf-8")
+    found = shown.table(page, rows_of(FILE))
+    there = f"<!-- figures: gpu resources -->\n\n{found}\n\n<!-- figures: end -->" in text
+    assert there, "the page is old: python -m benchmarks.gpu.shown"
