@@ -74,6 +74,10 @@ class Session:
         """Return how many seconds are left."""
         return self._ends - time.monotonic()
 
+    def part(self, seconds: float) -> Session:
+        """Return the same device with less time: at most what is left here."""
+        return Session(self.device, min(seconds, self.left()))
+
     def small(self, size: int, most: int = 8) -> int:
         """Return a size, cut down in a dry run."""
         return min(size, most) if self.dry else size
