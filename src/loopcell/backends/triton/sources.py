@@ -38,7 +38,7 @@ class KernelSource:
 
     @property
     def attributes(self) -> dict[tuple[int, ...], list[list[Any]]]:
-        """What is known of arguments at a usual launch: addresses and strides are multiples of 16 (`attrs=`)."""
+        """The facts of arguments that hold at a usual launch: addresses and strides are multiples of 16 (`attrs=`)."""
         aligned = (kind.startswith("*") or name.endswith("_s") for name, kind in self.signature.items())
         return {(place,): [["tt.divisibility", 16]] for place, is_so in enumerate(aligned) if is_so}
 
@@ -70,6 +70,6 @@ def kernel_sources(
             blocked = BlockedLoop(loop)
             kernel, values = blocked.kernel(), constants.of_blocked(blocked, sizes, choice)
         types = constants.signature(kernel, dtype, choice, ragged=ragged)
-        values |= {name: sizes[size] for name, size in kernel.sizes.items()} | constants.common(dtype)
+        values |= constants.common(dtype)
         values |= {name: None for name, kind in types.items() if kind == "constexpr" and name not in values}
         yield KernelSource(f"{loop.name}, {choice.kind}", kernel, choice, types, values)

@@ -43,7 +43,7 @@ class Use(Enum):
 
 
 @dataclass(frozen=True)
-class Slot:
+class KernelSlot:
     """One tensor of a kernel.
 
     Attributes:
@@ -78,37 +78,37 @@ _PREFIX: Mapping[Use, str] = {
 }
 
 
-class Slots:
+class SlotTable:
     """The slots of a kernel, in the order of its arguments, by use and key."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[Use, Key], Slot] = {}
+        self._found: dict[tuple[Use, Key], KernelSlot] = {}
         self._names: set[str] = set()
 
-    def __iter__(self) -> Iterator[Slot]:
+    def __iter__(self) -> Iterator[KernelSlot]:
         """Yield the slots in order."""
         return iter(self._found.values())
 
-    def __getitem__(self, place: tuple[Use, Key]) -> Slot:
+    def __getitem__(self, place: tuple[Use, Key]) -> KernelSlot:
         """Return the slot of a use and key."""
         return self._found[place]
 
-    def get(self, use: Use, key: Key) -> Slot | None:
+    def get(self, use: Use, key: Key) -> KernelSlot | None:
         """Return the slot of a use and key, if there is one."""
         return self._found.get((use, key))
 
-    def add(self, use: Use, key: Key, access: Access, size: str) -> Slot:
+    def add(self, use: Use, key: Key, access: Access, size: str) -> KernelSlot:
         """Return the slot of a use and key, which is new if need be."""
         if (use, key) not in self._found:
             name = ascii_name(_PREFIX[use] + str(key).replace(".", "_"))
             while name in self._names or f"{name}_s" in self._names:
                 name += "_"
             self._names |= {name, f"{name}_s"}
-            self._found[use, key] = Slot(use, key, access, size, name)
+            self._found[use, key] = KernelSlot(use, key, access, size, name)
         return self._found[use, key]
 
 
-class Sizes:
+class SizeNames:
     """The sizes of a graph under one name each: `sized` gives a size a second one."""
 
     def __init__(self, graph: Graph) -> None:

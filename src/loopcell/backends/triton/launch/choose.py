@@ -21,7 +21,7 @@ import torch
 
 from loopcell.backends.triton.codegen.blocked import BlockedLoop
 from loopcell.backends.triton.codegen.layout import Loop
-from loopcell.backends.triton.toolchain.device import Limits
+from loopcell.backends.triton.toolchain.device import DeviceLimits
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,9 @@ _MOST_FORWARD, _MOST_REVERSE = 128, 64
 _WIDEST_STREAMED, _WIDEST_HELD = 512, 1024
 """Sizes up to which weights are read at every step from the cache of all, and up to which blocks of them are held."""
 
+_MOST_NUMBERS = 1024
+"""Of a block [rows, units]: with more, the values of a step did not fit into the registers of the cells tried."""
+
 _forced: ContextVar[Choice | None] = ContextVar("loopcell_triton_kind", default=None)
 
 
@@ -70,7 +73,7 @@ def block_of(size: int) -> int:
     return max(16, 1 << (size - 1).bit_length())
 
 
-def choose(loop: Loop, sizes: Mapping[str, int], batch: int, steps: int, itemsize: int, limits: Limits) -> Choice:
+def choose(loop: Loop, sizes: Mapping[str, int], batch: int, steps: int, itemsize: int, limits: DeviceLimits) -> Choice:
     """Choose the kernel of a loop.
 
     Args:
@@ -103,7 +106,7 @@ def choose(loop: Loop, sizes: Mapping[str, int], batch: int, steps: int, itemsiz
 
 
 def _persistent(
-    loop: Loop, sizes: Mapping[str, int], batch: int, itemsize: int, limits: Limits, width: int
+    loop: Loop, sizes: Mapping[str, int], batch: int, itemsize: int, limits: DeviceLimits, width: int
 ) -> Choice | None:
     """Return tiles with which every program holds its weights and all programs run at once; None where none do."""
     if width > _WIDEST_HELD:
@@ -123,7 +126,7 @@ def _persistent(
             programs = -(-batch // rows) * -(-width // units)
             # Beside the weights, an operand of one product waits in shared memory.
             fits = itemsize * (depth * units + rows * block_of(width)) <= limits.shared
-            if programs <= limits.processors and fits:
-                return Choice("persistent", rows=rows, units=units, held=on_tensor_cores)
+            if programs <= limits.processors and fits and rows * units <= _MOST_NUMBERS:
+                warps = 4 if rows * units <= 256 else 8
+                return Choice("persistent", rows=rows, units=units, warps=warps, held=on_tensor_cores)
     return None
-

@@ -41,13 +41,13 @@ def common(dtype: torch.dtype) -> dict[str, Any]:
 
 
 def of_resident(loop: Loop, sizes: Mapping[str, int], choice: Choice) -> dict[str, Any]:
-    """Return the constants of a resident kernel, sizes and `common` aside."""
+    """Return the constants of a resident kernel, `common` aside."""
     blocks = {f"P_{ascii_name(size)}": block_of(sizes[size]) for size in loop.named_sizes}
-    return {**blocks, "ROWS": choice.rows}
+    return {**_numbers(loop, sizes), **blocks, "ROWS": choice.rows}
 
 
 def of_blocked(blocked: BlockedLoop, sizes: Mapping[str, int], choice: Choice, sweep: int = -1) -> dict[str, Any]:
-    """Return the constants of a blocked kernel, sizes and `common` aside.
+    """Return the constants of a blocked kernel, `common` aside.
 
     Args:
         blocked: the loop.
@@ -57,6 +57,7 @@ def of_blocked(blocked: BlockedLoop, sizes: Mapping[str, int], choice: Choice, s
     """
     wide = {name: block_of(sizes[size]) for name, size in blocked.wide.items()}
     return {
+        **_numbers(blocked.loop, sizes),
         **wide,
         "ROWS": choice.rows,
         "UNITS": choice.units,
@@ -67,6 +68,10 @@ def of_blocked(blocked: BlockedLoop, sizes: Mapping[str, int], choice: Choice, s
         "SWEEP": sweep,
         "CACHE": ".cg" if choice.kind == "persistent" else "",
     }
+
+
+def _numbers(loop: Loop, sizes: Mapping[str, int]) -> dict[str, int]:
+    return {f"N_{ascii_name(size)}": sizes[size] for size in loop.named_sizes}
 
 
 def blocks_of(loop: Loop, sizes: Mapping[str, int], choice: Choice) -> int:
@@ -97,4 +102,4 @@ def signature(kernel: KernelText, dtype: torch.dtype, choice: Choice, *, ragged:
     given = {"lengths": "*i64" if ragged else "constexpr", "resets": "*u8" if ragged else "constexpr"}
     given["counters"] = "*i32" if choice.kind == "persistent" else "constexpr"
     types |= {name: given.get(name, "i32") for name in kernel.scalars}
-    return types | {name: "constexpr" for name in (*kernel.sizes, *kernel.constants)}
+    return types | dict.fromkeys((*kernel.sizes, *kernel.constants), "constexpr")

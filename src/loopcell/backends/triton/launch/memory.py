@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from loopcell.backends.lengths import Lengths
-from loopcell.backends.triton.codegen.slots import ONE, Access, Slot
+from loopcell.backends.triton.codegen.slots import ONE, Access, KernelSlot
 from loopcell.equations.keys import Key
 
 
 @dataclass(frozen=True, eq=False)
-class Shape:
+class CallShape:
     """The shape of a call.
 
     Attributes:
@@ -41,7 +41,7 @@ class Shape:
         return like.new_empty(shape) if self.lengths.lengths is None else like.new_zeros(shape)
 
 
-def readable(slot: Slot, tensor: Tensor, shape: Shape) -> Tensor:
+def readable(slot: KernelSlot, tensor: Tensor, shape: CallShape) -> Tensor:
     """Return a tensor as a slot reads it: the same, if it can be."""
     n = shape.width(slot.size)
     if slot.access is Access.SEQUENCE:
@@ -62,7 +62,7 @@ def _rows_at_one_stride(tensor: Tensor) -> Tensor:
     return tensor if in_order else tensor.contiguous()
 
 
-def row_stride(slot: Slot, tensor: Tensor) -> int:
+def row_stride(slot: KernelSlot, tensor: Tensor) -> int:
     """Return the numbers from row to row."""
     if slot.access is Access.MATRIX:
         return tensor.stride(0)
@@ -82,7 +82,7 @@ class Columns:
     width: int
 
     @classmethod
-    def of(cls, keys: Iterable[tuple[Key, str]], shape: Shape) -> Columns:
+    def of(cls, keys: Iterable[tuple[Key, str]], shape: CallShape) -> Columns:
         """Give every key, with its size, columns in order."""
         ranges, start = {}, 0
         for key, size in keys:
@@ -95,7 +95,7 @@ class Columns:
         return block.narrow(-1, *self.ranges[key])
 
 
-def ragged(shape: Shape, device: torch.device) -> dict[str, Tensor | None]:
+def ragged(shape: CallShape, device: torch.device) -> dict[str, Tensor | None]:
     """Return where rows end and start afresh, as kernels read it on a device."""
     lengths, reset = shape.lengths.lengths, shape.lengths.reset
     return {
