@@ -17,7 +17,7 @@ from torch import Tensor
 from loopcell.backends.lengths import Lengths
 from loopcell.backends.reference import ReferenceProgram
 from loopcell.backends.reference.sequence import run_loop
-from loopcell.backends.triton import CallShape, Kernels, Saved, choose, device_obstacle, kernels_of, limits_of
+from loopcell.backends.triton import CallShape, LoopKernels, Saved, choose, device_obstacle, kernels_of, limits_of
 from loopcell.backends.weights import Weights
 from loopcell.equations.keys import OUTPUT, Key, cotangent_of
 from loopcell.runtime.asked import demanded, refuse_fallback
@@ -91,7 +91,7 @@ def run(
 @dataclass(frozen=True, eq=False)
 class _LoopCall:
     reference: ReferenceProgram
-    kernels: Kernels
+    kernels: LoopKernels
     keys: tuple[Key, ...]
     shape: CallShape
 

@@ -5,7 +5,7 @@ of kernel and calls it on tensors. Triton itself is optional, and imported where
 """
 
 from loopcell.backends.triton.launch.choose import KINDS, Choice, choose, forced
-from loopcell.backends.triton.launch.loops import Kernels, Results, Saved, kernels_of
+from loopcell.backends.triton.launch.loops import LoopKernels, Results, Saved, kernels_of
 from loopcell.backends.triton.launch.memory import CallShape
 from loopcell.backends.triton.sources import KernelSource, kernel_sources
 from loopcell.backends.triton.toolchain.device import DeviceLimits, device_obstacle, limits_of
@@ -14,7 +14,7 @@ __all__ = [
     "KINDS",
     "Choice",
     "KernelSource",
-    "Kernels",
+    "LoopKernels",
     "DeviceLimits",
     "Results",
     "Saved",

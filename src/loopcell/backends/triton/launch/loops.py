@@ -40,7 +40,7 @@ class Results:
     recorded: dict[str, Tensor]
 
 
-class Kernels:
+class LoopKernels:
     """The loops of a program; one for all networks of a cell.
 
     Attributes:
@@ -203,6 +203,6 @@ def _adjacent(ranges: Mapping[OuterProduct, tuple[int, int]]) -> list[list[Outer
 
 
 @lru_cache(maxsize=256)
-def kernels_of(program: Program) -> Kernels:
+def kernels_of(program: Program) -> LoopKernels:
     """Return a program's loops, the same ones for every network of the cell."""
-    return Kernels(program)
+    return LoopKernels(program)
