@@ -1,4 +1,4 @@
-"""backend("c"): whatever would run as PyTorch operations raises, with the reason and the cure."""
+"""A back end by name: whatever would run as PyTorch operations raises, with the reason and the cure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from contextlib import nullcontext
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -16,7 +17,10 @@ import loopcell
 from loopcell import LSTM, Recurrent, WordVectors, backend, cells
 from loopcell.backends.c.toolchain.build import BuildError
 from loopcell.errors import UsageError
-from loopcell.runtime import dispatch, obstacles, programs, routes
+from loopcell.runtime import Lengths, dispatch, obstacles, on_native, programs, refuse_fallback, routes
+from tests.paths import ELSEWHERE, path
+
+CPU = torch.device("cpu")
 
 
 def net(**kwargs):
@@ -101,6 +105,69 @@ CASES = {
 """What stands against kernels, and what a user has done to come there."""
 
 
+def resets():
+    net()(inputs(), reset=torch.zeros(5, 2, dtype=torch.bool))
+
+
+def recorded():
+    net().record(inputs(), "z")
+
+
+def other_equations():
+    Recurrent(cells.get("mgu"), 3, 4)(inputs())
+
+
+def draws():
+    Recurrent(cells.zoneout(cells.get("gru"), 0.1), 3, 4)(inputs())
+
+
+def a_projection_as_long_as_the_cell_state():
+    Recurrent(cells.get("lstm_projected"), 3, 4, sizes={"proj": 4})(inputs())
+
+
+def a_device_without_operators():
+    net(device="meta")(inputs(device="meta"))
+
+
+def lengths_on_another_device():
+    runner = net().executable(0).evaluation()
+    refuse_fallback(routes.obstacle("native", CPU, torch.float32, runner, Lengths(5, torch.ones(2, device="meta"))))
+
+
+def no_cudnn():
+    with patch.object(on_native, "_is_fast_on_cuda", lambda *_: False):
+        refuse_fallback(routes.obstacle("native", torch.device("cuda"), torch.float32))
+
+
+def a_dtype_that_no_operator_has():
+    routes.route([torch.zeros(2).to(torch.float8_e5m2)])
+
+
+def a_gradient_of_a_gradient():
+    gradient_of_gradient(None)
+
+
+def dropout_in_a_gradient_of_a_gradient():
+    x = inputs(requires_grad=True)
+    with backend("auto"), path(ELSEWHERE):
+        torch.autograd.grad(LSTM(3, 4, 2, dropout=0.5)(x)[0].sum(), x, create_graph=True)
+
+
+NATIVE = {
+    resets: obstacles.RESETS,
+    recorded: obstacles.RECORDS,
+    other_equations: obstacles.NOT_NATIVE,
+    draws: obstacles.DRAWS,
+    a_projection_as_long_as_the_cell_state: obstacles.SQUARE_PROJECTION,
+    a_device_without_operators: obstacles.no_operator(torch.device("meta")),
+    lengths_on_another_device: obstacles.LENGTHS_ON_DEVICE,
+    no_cudnn: obstacles.NO_CUDNN,
+    a_dtype_that_no_operator_has: obstacles.other_dtype(torch.float8_e5m2),
+    a_gradient_of_a_gradient: obstacles.HIGHER_ORDER,
+}
+"""What stands against torch's own operator."""
+
+
 @pytest.fixture(autouse=True)
 def _as_it_was():
     yield
@@ -119,17 +186,39 @@ def test_each_obstacle_is_an_error(case, monkeypatch):
     )
 
 
+@pytest.mark.parametrize("case", NATIVE, ids=lambda case: case.__name__)
+def test_each_obstacle_to_torchs_operator_is_an_error(case):
+    with backend("native"), pytest.raises(UsageError) as caught:
+        case()
+    assert str(caught.value) == (
+        f'backend("native") demands torch\'s own operator, and it cannot run: {NATIVE[case].reason}; {NATIVE[case].cure}'
+    )
+
+
+@pytest.mark.parametrize(
+    "case", [resets, recorded, other_equations, draws, a_gradient_of_a_gradient, a_projection_as_long_as_the_cell_state]
+)
+def test_the_next_path_takes_over_where_nothing_is_demanded(case):
+    with path(ELSEWHERE):
+        case()
+
+
+def test_dropout_that_nobody_knows_has_no_second_derivative():
+    with pytest.raises(UsageError, match="drew the dropout between layers itself"):
+        dropout_in_a_gradient_of_a_gradient()
+
+
 def test_each_obstacle_has_a_case():
     """An obstacle that is added gets a case here; the one that asks for the reference path excludes a demand."""
     made = {value for value in vars(obstacles).values() if isinstance(value, obstacles.Obstacle)}
-    others = {obstacles.REFERENCE_ASKED_FOR, obstacles.NO_TRITON, obstacles.NOT_NATIVE}
-    assert made - others <= set(CASES.values())
+    others = {obstacles.REFERENCE_ASKED_FOR, obstacles.NO_TRITON, obstacles.DROPPED_TWICE}
+    assert made - others <= {*CASES.values(), *NATIVE.values()}
     makers = {
         name
         for name, value in vars(obstacles).items()
         if getattr(value, "__annotations__", {}).get("return") == "Obstacle"
     }
-    assert makers == {"asked_for_another", "other_dtype", "other_tensor", "observed_backward", "not_built"}
+    assert makers == {"asked_for_another", "no_operator", "other_dtype", "other_tensor", "observed_backward", "not_built"}
 
 
 @pytest.mark.parametrize("case", [torch_func, forward_mode, gradient_of_gradient, a_mode_in_the_backward_pass])

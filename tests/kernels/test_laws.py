@@ -1,4 +1,4 @@
-"""The laws again, on the fused kernels: every registered cell, modified cells, and cells of unusual structure."""
+"""The laws again, on the fused kernels and on torch's own operators: every registered cell, modified cells, and cells of unusual structure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from loopcell import cells
 from loopcell.testing import LAWS
 from tests.laws.table import case
 from tests.laws.unusual import UNUSUAL
+from tests.passes.test_recognise import KNOWN, somebodys_lstm
+from tests.paths import ELSEWHERE, path
 
 MODIFIED = {
     "zoneout": cells.zoneout(cells.get("lstm"), {"h": 0.2, "c": 0.4}),
@@ -23,3 +25,14 @@ def test_every_law_holds_on_kernels(name):
     assert all(plan.fused for plan in tried.net().plan())
     for law in LAWS.values():
         law(tried)
+
+
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
+@pytest.mark.parametrize("made", [*map(cells.get, KNOWN), somebodys_lstm], ids=lambda made: made.name)
+def test_every_law_holds_on_torchs_operators(made):
+    """Where there is one; resets, records, vmap and second derivatives go on to the next path."""
+    tried = case(made)
+    with path(ELSEWHERE):
+        assert {plan.backend for plan in tried.net().plan()} == {"native"}
+        for law in LAWS.values():
+            law(tried)

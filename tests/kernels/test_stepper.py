@@ -161,7 +161,7 @@ def test_half_precision_steps_on_kernels_with_its_state_in_single(dtype):
 
 
 @pytest.mark.parametrize("travel", [copy.deepcopy, lambda stepper: pickle.loads(pickle.dumps(stepper))])
-@pytest.mark.parametrize("backend", ["auto", "reference"])
+@pytest.mark.parametrize("backend", ["auto", "native", "reference"])
 def test_a_copy_goes_on_by_itself(travel, backend):
     net, x = GRU(3, 4, num_layers=2), torch.randn(6, 2, 3)
     with loopcell.backend(backend):

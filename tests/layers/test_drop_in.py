@@ -137,7 +137,7 @@ def test_a_pickle_from_before_the_classes_were_torchs_is_read():
 
 
 @both
-@pytest.mark.parametrize("backend", ["auto", "reference"])
+@pytest.mark.parametrize("backend", ["auto", "native", "reference"])
 def test_settings_changed_after_a_call(ours, theirs, backend):
     mine, other = pair(ours, theirs, 3, 4, num_layers=2)
     x = torch.randn(2, 50, 3)
@@ -300,7 +300,7 @@ def test_no_steps_are_accepted(ours, theirs):
 
 
 @both
-@pytest.mark.parametrize("backend", ["auto", "reference"])
+@pytest.mark.parametrize("backend", ["auto", "native", "reference"])
 @pytest.mark.parametrize("given", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_autocast_gives_torchs_dtypes(ours, theirs, backend, given, dtype):

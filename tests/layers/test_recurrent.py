@@ -223,7 +223,7 @@ def test_chrono_of_named_gates():
         chrono_(RNN(3, 4), longest=10)
 
 
-@pytest.mark.parametrize("backend", ["auto", "reference"])
+@pytest.mark.parametrize("backend", ["auto", "native", "reference"])
 def test_pruning_and_weight_norm_by_hooks(backend):
     """torch.nn.utils.prune computes a parameter in a hook before each call of the module that holds it."""
     net, x = Recurrent(cells.get("gru"), 3, 4), torch.randn(5, 2, 3)

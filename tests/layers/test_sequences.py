@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-import loopcell
 from loopcell import GRU, Recurrent, cells
 from loopcell.errors import InputError
 from loopcell.layers.sequences import checked_lengths
 from loopcell.runtime import Lengths
+from tests.paths import ELSEWHERE, path
 
 
 def lstm(**options):
@@ -115,7 +115,7 @@ def test_resets_that_are_none(options, shape, reset):
         lstm(**options)(torch.zeros(shape), reset=reset)
 
 
-@pytest.mark.parametrize("backend", ["auto", "reference"])
+@pytest.mark.parametrize("backend", ["auto", ELSEWHERE, "reference"])
 @pytest.mark.parametrize("checkpoints", [False, True])
 @pytest.mark.parametrize("twice", [False, True])
 def test_lengths_and_resets_may_be_written_to_before_the_gradient(backend, checkpoints, twice):
@@ -127,7 +127,7 @@ def test_lengths_and_resets_may_be_written_to_before_the_gradient(backend, check
     for write in (False, True):
         lengths, reset = torch.tensor([6, 6, 6]), torch.zeros(6, 3, dtype=torch.bool)
         reset[2, 1] = reset[4, 0] = True
-        with loopcell.backend(backend):
+        with path(backend):
             outputs = [net(x, reset=reset)[0], net(x, lengths=lengths)[0], net(x, lengths=lengths - 1, reset=reset)[0]]
             if write:
                 lengths.fill_(1), reset.fill_(True)

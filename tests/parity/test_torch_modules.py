@@ -16,6 +16,7 @@ from torch.testing._internal.common_modules import ModuleErrorEnum, ModuleInput,
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 import loopcell
+from tests.paths import ELSEWHERE, path
 
 _OURS = {getattr(torch.nn, name): getattr(loopcell, name) for name in ("RNN", "LSTM", "GRU")}
 _INFOS = [info for info in module_db if info.module_cls in _OURS]
@@ -26,13 +27,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections is not sup
 _DTYPES = [torch.float32, torch.float64]
 every_class = pytest.mark.parametrize("info", _INFOS, ids=lambda info: info.module_cls.__name__)
 every_dtype = pytest.mark.parametrize("dtype", _DTYPES, ids=["fp32", "fp64"])
-both_paths = pytest.mark.parametrize("backend", ["auto", "reference"])
+every_path = pytest.mark.parametrize("backend", ["auto", ELSEWHERE, "reference"])
 
 
 @pytest.fixture(autouse=True)
-def path(request):
+def _path(request):
     chosen = request.node.callspec.params.get("backend", "auto") if hasattr(request.node, "callspec") else "auto"
-    with loopcell.backend(chosen):
+    with path(chosen):
         yield
 
 
@@ -67,7 +68,7 @@ def copied(value):
     return tree_map_only(torch.Tensor, lambda t: t.detach().clone().requires_grad_(t.requires_grad), value)
 
 
-@both_paths
+@every_path
 @every_class
 @every_dtype
 def test_forward_and_gradients(info, dtype, backend):
@@ -88,8 +89,9 @@ def test_forward_and_gradients(info, dtype, backend):
     assert count >= 16
 
 
+@every_path
 @every_class
-def test_references_of_the_database(info):
+def test_references_of_the_database(info, backend):
     for training, sample in samples(info, torch.float64):
         if sample.reference_fn is None or isinstance(sample.forward_input.args[0], torch.nn.utils.rnn.PackedSequence):
             continue
@@ -158,8 +160,9 @@ def test_repr_factory_and_device(info):
         assert meta(*args)[0].dtype == torch.float64
 
 
+@every_path
 @every_class
-def test_second_derivatives(info):
+def test_second_derivatives(info, backend):
     """As torch's test_gradgrad, on the smallest inputs."""
     for training, sample in list(samples(info, torch.float64, requires_grad=True, packed=False))[:4]:
         net, _ = made(info, sample, torch.float64, training)
@@ -169,8 +172,9 @@ def test_second_derivatives(info):
         assert torch.autograd.gradgradcheck(lambda *given, net=net: tree_leaves(net(*given))[0], args)
 
 
+@every_path
 @every_class
-def test_inputs_that_are_not_contiguous(info):
+def test_inputs_that_are_not_contiguous(info, backend):
     """As torch's test_non_contiguous_tensors."""
     for training, sample in samples(info, torch.float32, packed=False):
         net, _ = made(info, sample, torch.float32, training)

@@ -9,7 +9,7 @@ import torch
 
 import loopcell
 from loopcell import GRU, LSTM, Recurrent, cells
-from loopcell.backends.triton import KINDS, Choice, DeviceLimits, choose, forced
+from loopcell.backends.triton import KINDS, DeviceLimits, KernelChoice, choose, forced
 from loopcell.backends.triton.codegen.layout import forward_loop, reverse_loop
 from loopcell.backends.triton.toolchain import device
 from loopcell.errors import TensorError, UsageError
@@ -32,7 +32,7 @@ def assert_same(found, expected, tolerance=1e-5):
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_rows_and_one_of_each(shape, kind):
     net, x = Recurrent(cells.get("mgu"), 3, 5), torch.randn(*shape, 3, requires_grad=True)
-    with forced(Choice(kind)):
+    with forced(KernelChoice(kind)):
         found = net(x)[0], *gradients(net, x)
     with loopcell.backend("reference"):
         assert_same(found, (net(x)[0], *gradients(net, x)))
@@ -41,7 +41,7 @@ def test_no_rows_and_one_of_each(shape, kind):
 @pytest.mark.parametrize("kind", ["resident", "stepped"])
 def test_gates_are_recorded(kind):
     net, x = GRU(3, 5, num_layers=2, bidirectional=True), torch.randn(4, 2, 3)
-    with forced(Choice(kind)):
+    with forced(KernelChoice(kind)):
         seen = net.record(x, "z", "h", lengths=torch.tensor([4, 1]))
     with loopcell.backend("reference"):
         plain = net.record(x, "z", "h", lengths=torch.tensor([4, 1]))
@@ -158,7 +158,7 @@ def test_functions_are_accurate(function):
         return getattr(loopcell, function)(h + 0 * loopcell.sized(x, "hidden"))
 
     net = Recurrent(one, len(points), len(points))
-    with torch.no_grad(), forced(Choice("stepped", units=4096)):
+    with torch.no_grad(), forced(KernelChoice("stepped", units=4096)):
         y = net(torch.zeros(1, 1, len(points)), loopcell.State(h=points.view(1, 1, -1)))[0].view(-1)
     assert y[-1].isnan()
     points, y = points[:-1].double(), y[:-1].double()

@@ -16,7 +16,9 @@ from torch import Tensor
 
 from loopcell.backends.lengths import Lengths
 from loopcell.backends.reference import ReferenceProgram
+from loopcell.backends.reference.scan import run_scanned, scanned_program
 from loopcell.backends.reference.sequence import run_loop
+from loopcell.backends.scan import ScanRunner
 from loopcell.backends.triton import CallShape, LoopKernels, Saved, choose, device_obstacle, kernels_of, limits_of
 from loopcell.backends.weights import Weights
 from loopcell.equations.keys import OUTPUT, Key, cotangent_of
@@ -41,8 +43,10 @@ def kinds(runner: KernelRunner, device: torch.device, dtype: torch.dtype) -> str
     """Name the kinds of kernels that run a cell, forward and in reverse, as the rows of a batch become more.
 
     Such as "resident; backward persistent, from B = 1024 on streamed"; one step alone is "stepped" where it is not
-    "resident".
+    "resident". A cell whose states are known at once is a "scan over time".
     """
+    if scanned_program(runner.programs.reference) is not None:
+        return "scan over time"
     loops, limits = kernels_of(runner.programs.reference.program), limits_of(device)
     itemsize = (narrow_results(dtype, device) or dtype).itemsize
     words = []
@@ -75,6 +79,9 @@ def run(
     batch = leaves[next(iter(leaves))].shape[1]
     numbers: dict[Key, Tensor | int] = {Key("size", name): size for name, size in sizes.items()}
     values = {**leaves, **{Key("parameter", name): weight for name, weight in weights.named().items()}}
+    scanned = scanned_program(reference)
+    if scanned is not None:  # no step waits for another: every step at once, with a gradient of PyTorch's and of scans
+        return run_scanned(scanned, {**numbers, **values}, lengths, _scan_kernels())
     values |= reference.hoisted({**numbers, **values})
     kernels = kernels_of(reference.program)
     keys = tuple(key for key in values if key in kernels.read)
@@ -86,6 +93,12 @@ def run(
         return output, rest[:count], dict(zip(kernels.recorded, rest[count:], strict=True))
     found, _ = kernels.forward(dict(zip(keys, tensors, strict=True)), call.shape, saves=False)
     return found.output, found.states, found.recorded
+
+
+def _scan_kernels() -> ScanRunner:
+    from loopcell.backends.triton.scan.launch import triton_scan  # Triton is optional
+
+    return triton_scan
 
 
 @dataclass(frozen=True, eq=False)

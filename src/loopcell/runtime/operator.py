@@ -139,8 +139,8 @@ def _run_again(
             output, states, _ = spec.run(inputs, rows)
             return [output, *states]
 
-        found = gradients_of(results, inputs, arriving, wanted)
-    return [None if gradient is None else gradient.detach() for gradient in found]
+        found = gradients_of(results, inputs, arriving, wanted, create_graph=False)
+    return found
 
 
 def _by_reference(

@@ -89,6 +89,8 @@ def gradients_of(
     tensors: Sequence[Tensor],
     arriving: Sequence[Tensor | None],
     wanted: Sequence[bool],
+    *,
+    create_graph: bool | None = None,
 ) -> list[Tensor | None]:
     """Return gradients by PyTorch operations; differentiable where gradients are enabled.
 
@@ -97,8 +99,9 @@ def gradients_of(
         tensors: what it reads; those that want a gradient require one.
         arriving: the gradients of the results; None for zeros.
         wanted: which of the tensors want a gradient.
+        create_graph: these gradients are differentiated themselves; None: where gradients are enabled.
     """
-    create_graph = torch.is_grad_enabled()  # then this gradient is itself differentiated
+    create_graph = torch.is_grad_enabled() if create_graph is None else create_graph
     with torch.enable_grad():
         found = results()
     inputs = [tensor for tensor, want in zip(tensors, wanted, strict=True) if want]

@@ -45,12 +45,12 @@ class _Flat(torch.autograd.Function):
         outputs = tensors[1].shape[1]
         hidden = tensors[1].shape[0] // len(form.gates)
         copies = [tensor.clone() for tensor in tensors]
-        with torch.cuda.device_of(tensors[0]):
+        with torch.cuda.device_of(tensors[0]):  # type: ignore[no-untyped-call]
             torch._cudnn_rnn_flatten_weight(  # noqa: SLF001 - as torch.nn.RNNBase.flatten_parameters does
                 copies,
                 len(tensors) // (layers * directions),
                 inputs,
-                cudnn_rnn.get_cudnn_mode(form.kind),
+                cudnn_rnn.get_cudnn_mode(form.kind),  # type: ignore[no-untyped-call]
                 hidden,
                 outputs if form.projection else 0,
                 layers,

@@ -13,7 +13,7 @@ from loopcell.backends.triton.codegen.kernel import KernelText
 from loopcell.backends.triton.codegen.layout import forward_loop, reverse_loop
 from loopcell.backends.triton.codegen.resident import resident_kernel
 from loopcell.backends.triton.launch import constants
-from loopcell.backends.triton.launch.choose import Choice
+from loopcell.backends.triton.launch.choose import KernelChoice
 from loopcell.backends.triton.toolchain.modules import function
 from loopcell.passes.program import Program
 
@@ -32,7 +32,7 @@ class KernelSource:
 
     name: str
     kernel: KernelText
-    choice: Choice
+    choice: KernelChoice
     signature: Mapping[str, str]
     constants: Mapping[str, Any]
 
@@ -52,7 +52,7 @@ class KernelSource:
 
 
 def kernel_sources(
-    program: Program, sizes: Mapping[str, int], dtype: torch.dtype, choice: Choice, *, ragged: bool = True
+    program: Program, sizes: Mapping[str, int], dtype: torch.dtype, choice: KernelChoice, *, ragged: bool = True
 ) -> Iterator[KernelSource]:
     """Yield the kernels of one kind: forward, forward that saves, reverse.
 

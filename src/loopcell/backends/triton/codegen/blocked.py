@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from loopcell.backends.triton.codegen.blocks import indented
 from loopcell.backends.triton.codegen.kernel import KernelText, kernel_text, rows_of_program, step_of_rows
 from loopcell.backends.triton.codegen.layout import Loop
-from loopcell.backends.triton.codegen.slots import ONE, Access, SlotTable, Use
+from loopcell.backends.triton.codegen.slots import ONE, RowAccess, SlotTable, Use
 from loopcell.backends.triton.codegen.sweep import SweepWriter, SweptLoop, held, value_key
 from loopcell.equations.keys import Key
 from loopcell.equations.names import ascii_name
@@ -79,16 +79,16 @@ class BlockedLoop:
         self.loop.add_leaves(self.slots)
         self.loop.add_results(self.slots)
         for state in self.loop.states:
-            self.slots.add(Use.CARRIED, state, Access.STATES, self._state_size(state))
+            self.slots.add(Use.CARRIED, state, RowAccess.STATES, self._state_size(state))
         for state in self.loop.histories:
-            self.slots.add(Use.HISTORY, state, Access.STATES, self._state_size(state))
+            self.slots.add(Use.HISTORY, state, RowAccess.STATES, self._state_size(state))
         for index in self._spilled():
-            self.slots.add(Use.SCRATCH, value_key(index), Access.ROW, self.sizes.of(index))
+            self.slots.add(Use.SCRATCH, value_key(index), RowAccess.ROW, self.sizes.of(index))
         for sweep in self.sweeps:
             for index in sweep.sums:
-                self.slots.add(Use.PARTIAL, value_key(index), Access.ROW, ONE)
+                self.slots.add(Use.PARTIAL, value_key(index), RowAccess.ROW, ONE)
         for number, part in enumerate(self.contractions):
-            self.slots.add(Use.GIVEN, Key("product", f"of{number}"), Access.SEQUENCE, self.sizes.of(part.results[0]))
+            self.slots.add(Use.GIVEN, Key("product", f"of{number}"), RowAccess.SEQUENCE, self.sizes.of(part.results[0]))
 
     def _spilled(self) -> list[int]:
         """Return the vectors that one sweep computes and another, or a product, reads."""

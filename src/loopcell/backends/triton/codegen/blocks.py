@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from loopcell.backends.triton.codegen.slots import ONE, Access, KernelSlot, SizeNames
+from loopcell.backends.triton.codegen.slots import ONE, KernelSlot, RowAccess, SizeNames
 from loopcell.backends.triton.spelling import SPELLING
 from loopcell.equations.graph import Graph, Node
 from loopcell.equations.names import ascii_name
@@ -22,11 +22,11 @@ def units(size: str) -> str:
 
 def row_offset(slot: KernelSlot) -> str:
     """Return the text of where a slot's rows begin: of step `t` and of the batch's rows `b`, in 64 bits."""
-    if slot.access is Access.SEQUENCE:
+    if slot.access is RowAccess.SEQUENCE:
         return f"at * {slot.name}_s"
-    if slot.access is Access.ROW:
+    if slot.access is RowAccess.ROW:
         return f"b * {width(slot.size)}"
-    assert slot.access is Access.WHOLE  # states are found by their step, matrices by their columns
+    assert slot.access is RowAccess.WHOLE  # states are found by their step, matrices by their columns
     return "0"
 
 
@@ -34,7 +34,7 @@ def load(slot: KernelSlot, offset: str = "", position: str = "") -> str:
     """Return the load of a block of a slot, in the kernel's precision."""
     u = position or units(slot.size)
     inside = f"{u} < {width(slot.size)}"
-    mask = inside if slot.access is Access.WHOLE else f"in_b & ({inside})"
+    mask = inside if slot.access is RowAccess.WHOLE else f"in_b & ({inside})"
     return f"tl.load({slot.name} + {offset or row_offset(slot)} + {u}, mask={mask}, other=0.0).to(REAL)"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from loopcell.backends.triton.codegen.slots import Access, SizeNames, SlotTable, Use, leaf_access
+from loopcell.backends.triton.codegen.slots import RowAccess, SizeNames, SlotTable, Use, leaf_access
 from loopcell.equations.graph import Graph, Node
 from loopcell.equations.keys import OUTPUT, Key, state_keys
 from loopcell.passes.program import Program
@@ -66,19 +66,19 @@ class Loop:
             if not carried and node.op not in ("constant", "size"):
                 yield node
 
-    def written(self) -> Iterator[tuple[Key, Use, Access]]:
+    def written(self) -> Iterator[tuple[Key, Use, RowAccess]]:
         """Yield the results that are stored, states aside, with the way in which they are."""
         for key in self.graph.results:
             if key.kind == "state" or key in self.same:
                 continue
             summed = key.kind == "parameter" or (key.kind == "hoisted" and key.name not in self.program.varying)
-            yield key, *((Use.SUMMED, Access.ROW) if summed else (Use.WRITTEN, Access.SEQUENCE))
+            yield key, *((Use.SUMMED, RowAccess.ROW) if summed else (Use.WRITTEN, RowAccess.SEQUENCE))
 
     def add_leaves(self, slots: SlotTable) -> None:
         """Give every leaf a slot."""
         for node in self.leaves():
             access = leaf_access(self.program, node)
-            size = self.sizes.name(node.dims[-1]) if access is Access.MATRIX else self.sizes.of_node(node)
+            size = self.sizes.name(node.dims[-1]) if access is RowAccess.MATRIX else self.sizes.of_node(node)
             slots.add(Use.READ, node.key, access, size)
 
     def add_results(self, slots: SlotTable) -> None:

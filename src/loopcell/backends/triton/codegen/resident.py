@@ -17,7 +17,7 @@ from loopcell.backends.triton.codegen.kernel import (
     steps_of_rows,
 )
 from loopcell.backends.triton.codegen.layout import Loop
-from loopcell.backends.triton.codegen.slots import ONE, Access, SlotTable, Use
+from loopcell.backends.triton.codegen.slots import ONE, RowAccess, SlotTable, Use
 from loopcell.equations.graph import Node
 from loopcell.equations.keys import Key, cotangent_of
 from loopcell.equations.names import ascii_name
@@ -43,13 +43,13 @@ class _ResidentWriter:
 
     def _add_slots(self) -> None:
         for key in self.loop.states:
-            self.slots.add(Use.READ, self._before(key), Access.ROW, self._state_size(key))
+            self.slots.add(Use.READ, self._before(key), RowAccess.ROW, self._state_size(key))
         self.loop.add_leaves(self.slots)
         self.loop.add_results(self.slots)
         for key in self.loop.states:
-            self.slots.add(Use.WRITTEN, key, Access.ROW, self._state_size(key))
+            self.slots.add(Use.WRITTEN, key, RowAccess.ROW, self._state_size(key))
         for key in self.loop.histories:
-            self.slots.add(Use.HISTORY, key, Access.STATES, self._state_size(key))
+            self.slots.add(Use.HISTORY, key, RowAccess.STATES, self._state_size(key))
 
     def _before(self, state: Key) -> Key:
         """Return the key of what is carried into the loop: a state, or its cotangent against the order of time."""
@@ -117,7 +117,7 @@ class _ResidentWriter:
         for index, node in self.graph.leaves():
             slot = self.slots.get(Use.READ, node.key) if node.name else None
             carried = node.op in ("state", "cotangent")
-            if slot is not None and not carried and slot.access in (Access.ROW, Access.WHOLE):
+            if slot is not None and not carried and slot.access in (RowAccess.ROW, RowAccess.WHOLE):
                 yield f"v{index} = {load(slot)}"
 
     # -- one step --------------------------------------------------------------------------------------
@@ -137,7 +137,7 @@ class _ResidentWriter:
             return
         elif not node.args:
             slot = self.slots[Use.READ, node.key]
-            if slot.access is Access.SEQUENCE:
+            if slot.access is RowAccess.SEQUENCE:
                 yield f"v{index} = {load(slot)}"
         elif node.op in ("matmul", "matmul_t"):
             sum_ = ""

@@ -16,7 +16,7 @@ ONE = "1"
 """The name of the size of a scalar."""
 
 
-class Access(Enum):
+class RowAccess(Enum):
     """The access pattern of a tensor.
 
     Every tensor's last axis is contiguous. SEQUENCE and MATRIX have a stride from row to row among the arguments.
@@ -56,14 +56,14 @@ class KernelSlot:
 
     use: Use
     key: Key
-    access: Access
+    access: RowAccess
     size: str
     name: str
 
     @property
     def strided(self) -> bool:
         """True where a stride from row to row is among the arguments, as NAME_s."""
-        return self.access in (Access.SEQUENCE, Access.MATRIX)
+        return self.access in (RowAccess.SEQUENCE, RowAccess.MATRIX)
 
 
 _PREFIX: Mapping[Use, str] = {
@@ -97,7 +97,7 @@ class SlotTable:
         """Return the slot of a use and key, if there is one."""
         return self._found.get((use, key))
 
-    def add(self, use: Use, key: Key, access: Access, size: str) -> KernelSlot:
+    def add(self, use: Use, key: Key, access: RowAccess, size: str) -> KernelSlot:
         """Return the slot of a use and key, which is new if need be."""
         if (use, key) not in self._found:
             name = ascii_name(_PREFIX[use] + str(key).replace(".", "_"))
@@ -129,18 +129,18 @@ class SizeNames:
         return self.name(node.dims[0]) if node.dims else ONE
 
 
-def leaf_access(program: Program, node: Node) -> Access:
+def leaf_access(program: Program, node: Node) -> RowAccess:
     """Return how the rows of a leaf of the loop, or of its reverse step, are found; states aside."""
     if node.op in ("saved", "cotangent"):
-        return Access.SEQUENCE
+        return RowAccess.SEQUENCE
     if node.op == "random":
-        return Access.ROW
+        return RowAccess.ROW
     if node.op == "hoisted":
-        return Access.SEQUENCE if node.name in program.varying else _invariant_access(program, node)
-    return Access.MATRIX if len(node.dims) > 1 else Access.WHOLE
+        return RowAccess.SEQUENCE if node.name in program.varying else _invariant_access(program, node)
+    return RowAccess.MATRIX if len(node.dims) > 1 else RowAccess.WHOLE
 
 
-def _invariant_access(program: Program, node: Node) -> Access:
+def _invariant_access(program: Program, node: Node) -> RowAccess:
     """Tell an invariant that has a row for every row of the batch, since it was drawn, from one that has one row."""
     drawn = program.prologue.dependents("random")
-    return Access.ROW if program.prologue.results[node.key] in drawn else Access.WHOLE
+    return RowAccess.ROW if program.prologue.results[node.key] in drawn else RowAccess.WHOLE

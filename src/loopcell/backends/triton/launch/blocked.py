@@ -11,7 +11,7 @@ from torch import Tensor
 from loopcell.backends.triton.codegen.blocked import BlockedLoop
 from loopcell.backends.triton.codegen.kernel import KernelText
 from loopcell.backends.triton.codegen.slots import KernelSlot, Use
-from loopcell.backends.triton.launch.choose import Choice
+from loopcell.backends.triton.launch.choose import KernelChoice
 from loopcell.backends.triton.launch.constants import blocks_of, of_blocked, power_of_two
 from loopcell.backends.triton.launch.launch import launch
 from loopcell.backends.triton.launch.memory import ragged
@@ -26,13 +26,13 @@ def kernel_of(blocked: BlockedLoop) -> KernelText:
     return blocked.kernel()
 
 
-def run_blocked(call: LoopTensors, blocked: BlockedLoop, choice: Choice) -> None:
+def run_blocked(call: LoopTensors, blocked: BlockedLoop, choice: KernelChoice) -> None:
     """Run a loop as a streamed, persistent or stepped kernel; fills `call.finals`."""
     _BlockedRun(call, blocked, choice).run()
 
 
 class _BlockedRun:
-    def __init__(self, call: LoopTensors, blocked: BlockedLoop, choice: Choice) -> None:
+    def __init__(self, call: LoopTensors, blocked: BlockedLoop, choice: KernelChoice) -> None:
         self.call, self.blocked, self.choice = call, blocked, choice
         self.kernel = kernel_of(blocked)
         shape = call.shape

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from loopcell.backends.triton.codegen.kernel import KernelText
-from loopcell.backends.triton.launch.choose import Choice
+from loopcell.backends.triton.launch.choose import KernelChoice
 from loopcell.backends.triton.launch.constants import common
 from loopcell.backends.triton.launch.memory import row_stride
 from loopcell.backends.triton.toolchain.modules import function
@@ -22,7 +22,7 @@ def launch(
     grid: tuple[int, ...],
     given: Mapping[str, Any],
     constants: Mapping[str, Any],
-    choice: Choice,
+    choice: KernelChoice,
     like: Tensor,
     *,
     together: bool = False,

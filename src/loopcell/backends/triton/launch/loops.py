@@ -11,7 +11,7 @@ from torch import Tensor
 
 from loopcell.backends.triton.codegen.layout import forward_loop, reverse_loop
 from loopcell.backends.triton.codegen.slots import Use
-from loopcell.backends.triton.launch.memory import CallShape, Columns
+from loopcell.backends.triton.launch.memory import CallShape, ColumnBlock
 from loopcell.backends.triton.launch.run import run_loop
 from loopcell.equations.keys import OUTPUT, Key
 from loopcell.passes.derive import OuterProduct
@@ -78,7 +78,7 @@ class LoopKernels:
         like = leaves[loop.states[0]] if loop.states else next(iter(leaves.values()))
         written = [(key, loop.sizes.of(loop.graph.results[key])) for key, _, _ in loop.written()]
         saved_keys = [(key, size) for key, size in written if key.kind == "saved"]
-        columns = Columns.of(saved_keys, shape)
+        columns = ColumnBlock.of(saved_keys, shape)
         block = shape.empty(like, (shape.steps, shape.batch, columns.width))
         to = {key: columns.take(block, key) for key, _ in saved_keys}
         for key, size in written:
@@ -114,7 +114,7 @@ class LoopKernels:
         written = [(key, use, loop.sizes.of(loop.graph.results[key])) for key, use, _ in loop.written()]
         by_step = {key: size for key, use, size in written if use is Use.WRITTEN}
         ordered = [key for key in order if key in by_step] + [key for key in by_step if key not in order]
-        columns = Columns.of([(key, by_step[key]) for key in ordered], shape)
+        columns = ColumnBlock.of([(key, by_step[key]) for key in ordered], shape)
         block = shape.empty(like, (shape.steps, shape.batch, columns.width))
         to = {key: columns.take(block, key) for key in ordered}
         for key, use, size in written:
@@ -129,7 +129,7 @@ class LoopKernels:
     def _of_matrices(
         self,
         block: Tensor,
-        columns: Columns,
+        columns: ColumnBlock,
         leaves: Mapping[Key, Tensor],
         saved: Saved,
         results: Mapping[Key, Tensor],

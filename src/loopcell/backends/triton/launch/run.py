@@ -12,7 +12,7 @@ from loopcell.backends.triton.codegen.kernel import KernelText
 from loopcell.backends.triton.codegen.layout import Loop
 from loopcell.backends.triton.codegen.resident import resident_kernel
 from loopcell.backends.triton.launch.blocked import run_blocked
-from loopcell.backends.triton.launch.choose import Choice, choose
+from loopcell.backends.triton.launch.choose import KernelChoice, choose
 from loopcell.backends.triton.launch.constants import of_resident
 from loopcell.backends.triton.launch.launch import launch
 from loopcell.backends.triton.launch.memory import CallShape, ragged
@@ -62,7 +62,7 @@ def _blocked(loop: Loop) -> BlockedLoop:
     return BlockedLoop(loop)
 
 
-def _run_resident(call: LoopTensors, choice: Choice) -> None:
+def _run_resident(call: LoopTensors, choice: KernelChoice) -> None:
     kernel, shape = _resident(call.loop), call.shape
     call.finals.update({key: call.like.new_empty((shape.batch, call.width(key))) for key in call.loop.states})
     given: dict[str, Any] = {slot.name: call.of(slot) for slot in kernel.slots}
