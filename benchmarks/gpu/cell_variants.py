@@ -10,7 +10,7 @@ from benchmarks.gpu.compiled import Device, Variant
 from loopcell import cells
 from loopcell.backends.reference import ReferenceProgram
 from loopcell.backends.reference.scan import scanned_program
-from loopcell.backends.triton import Limits, choose, kernel_sources
+from loopcell.backends.triton import DeviceLimits, choose, kernel_sources
 from loopcell.backends.triton.codegen.layout import forward_loop, reverse_loop
 from loopcell.passes import build_program
 
@@ -31,7 +31,7 @@ def cell_variants(name: str, dtype: str, device: Device) -> Iterator[Variant]:
     program = build_program(cell.graph, training=True)
     if scanned_program(ReferenceProgram(program)) is not None:
         return
-    limits = Limits(processors=device.processors, shared=device.shared)
+    limits = DeviceLimits(processors=device.processors, shared=device.shared)
     seen = set()
     for H, B, T in CALLS:
         sizes = cell.resolve_sizes(input_size=H, hidden_size=H, sizes=_further(cell.sizes, H))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 
-import loopcell
 from loopcell import GRU, Recurrent, cells
 from loopcell.errors import InputError
 from loopcell.layers.sequences import checked_lengths

@@ -9,7 +9,7 @@ import torch
 
 import loopcell
 from loopcell import GRU, LSTM, Recurrent, cells
-from loopcell.backends.triton import KINDS, Choice, Limits, choose, forced
+from loopcell.backends.triton import KINDS, DeviceLimits, KernelChoice, choose, forced
 from loopcell.backends.triton.codegen.layout import forward_loop, reverse_loop
 from loopcell.backends.triton.toolchain import device
 from loopcell.errors import TensorError, UsageError
@@ -32,7 +32,7 @@ def assert_same(found, expected, tolerance=1e-5):
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_rows_and_one_of_each(shape, kind):
     net, x = Recurrent(cells.get("mgu"), 3, 5), torch.randn(*shape, 3, requires_grad=True)
-    with forced(Choice(kind)):
+    with forced(KernelChoice(kind)):
         found = net(x)[0], *gradients(net, x)
     with loopcell.backend("reference"):
         assert_same(found, (net(x)[0], *gradients(net, x)))
@@ -41,7 +41,7 @@ def test_no_rows_and_one_of_each(shape, kind):
 @pytest.mark.parametrize("kind", ["resident", "stepped"])
 def test_gates_are_recorded(kind):
     net, x = GRU(3, 5, num_layers=2, bidirectional=True), torch.randn(4, 2, 3)
-    with forced(Choice(kind)):
+    with forced(KernelChoice(kind)):
         seen = net.record(x, "z", "h", lengths=torch.tensor([4, 1]))
     with loopcell.backend("reference"):
         plain = net.record(x, "z", "h", lengths=torch.tensor([4, 1]))
@@ -90,10 +90,11 @@ def test_an_output_that_is_written_to_does_not_spoil_the_gradient():
 def test_a_hook_may_put_what_is_saved_elsewhere_but_not_change_it():
     net, x = GRU(3, 5), torch.randn(4, 2, 3, requires_grad=True)
     plain = gradients(net, x)
-    turned = torch.autograd.graph.saved_tensors_hooks(lambda t: t.clone(), lambda t: t.mT.clone().mT if t.dim() > 1 else t)
+    turned = torch.autograd.graph.saved_tensors_hooks(
+        lambda t: t.clone(), lambda t: t.mT.clone().mT if t.dim() > 1 else t
+    )
     with turned:
         assert_same(gradients(net, x), plain)
-    # Undone outside of the block in which the loop runs: only what it saves is cut.
     cut = torch.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: t[..., :1] if t.dim() == 3 else t)
     with cut:
         y = net(x)[0]
@@ -157,11 +158,15 @@ def test_functions_are_accurate(function):
         return getattr(loopcell, function)(h + 0 * loopcell.sized(x, "hidden"))
 
     net = Recurrent(one, len(points), len(points))
-    with torch.no_grad(), forced(Choice("stepped", units=4096)):
+    with torch.no_grad(), forced(KernelChoice("stepped", units=4096)):
         y = net(torch.zeros(1, 1, len(points)), loopcell.State(h=points.view(1, 1, -1)))[0].view(-1)
     assert y[-1].isnan()
     points, y = points[:-1].double(), y[:-1].double()
-    exact = torch.nn.functional.softplus(points, threshold=1e9) if function == "softplus" else getattr(torch, function)(points)
+    exact = (
+        torch.nn.functional.softplus(points, threshold=1e9)
+        if function == "softplus"
+        else getattr(torch, function)(points)
+    )
     finite = exact.isfinite() & (exact.abs() > 1e-37)
     error = ((y - exact).abs() / (torch.finfo(torch.float32).eps * exact.abs()))[finite]
     assert error.max() <= (64 if function == "sigmoid" else 3)  # far on the left, e^x alone, in which x has rounded
@@ -178,7 +183,7 @@ def test_the_plan_names_the_kinds_of_kernels():
 
 def test_the_choice_goes_by_shape_and_device():
     program = build_program(cells.get("lstm").graph, training=True)
-    loop, gpu = forward_loop(program, saves=True), Limits(132, 232448)
+    loop, gpu = forward_loop(program, saves=True), DeviceLimits(132, 232448)
 
     def kind(hidden, batch, steps=100, itemsize=4, limits=gpu, loop=loop):
         return choose(loop, {"hidden": hidden, "input": 8}, batch, steps, itemsize, limits).kind
@@ -188,8 +193,10 @@ def test_the_choice_goes_by_shape_and_device():
     assert kind(256, 16) == "persistent"
     assert kind(2048, 16) == "stepped"
     assert kind(256, 16, steps=1) == "stepped"
-    assert kind(256, 16, limits=Limits(20, 49152)) != "persistent"  # shared memory too small for a block's weights
-    assert kind(64, 16, limits=Limits(20, 8192)) != "resident"
+    assert (
+        kind(256, 16, limits=DeviceLimits(20, 49152)) != "persistent"
+    )  # shared memory too small for a block's weights
+    assert kind(64, 16, limits=DeviceLimits(20, 8192)) != "resident"
     assert kind(128, 16, itemsize=2) == "resident"
     assert kind(128, 16, itemsize=2, loop=reverse_loop(program)) != "resident"
 

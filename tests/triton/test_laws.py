@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings, strategies as st
 
 import loopcell
-from loopcell.backends.triton import KINDS, Choice, forced
+from loopcell.backends.triton import KINDS, KernelChoice, forced
 from loopcell.testing import assert_all_close
 from loopcell.testing.case import observe
 from loopcell.testing.laws import sequences
@@ -45,14 +45,14 @@ def test_every_cell_with_lengths_and_resets(name):
 def test_every_kind_of_kernel(name, kind):
     """A projection, a product whose operand is computed in the step, and sums over all blocks."""
     tried = case(ALL[name], hidden_size=19, steps=2, batch=2)
-    with forced(Choice(kind, **SMALL)):
+    with forced(KernelChoice(kind, **SMALL)):
         both(tried, lengths=torch.tensor([1, 2]), reset=tried.reset())
 
 
 @given(drawing=drawings(), kind=st.sampled_from(KINDS))
 @settings(max_examples=8)
 def test_drawn_equations(drawing, kind):
-    with forced(Choice(kind, **SMALL)):
+    with forced(KernelChoice(kind, **SMALL)):
         both(case(cell_of(drawing), hidden_size=17 if kind != "resident" else 5, steps=2, batch=1))
 
 
@@ -61,7 +61,7 @@ def test_drawn_equations(drawing, kind):
 def test_shorter_numbers(dtype, kind):
     """Sums are of float32. The interpreter multiplies bfloat16 as float32, so no product is rounded there."""
     tolerance = {torch.float32: 1e-5, torch.float16: 1e-2, torch.bfloat16: 5e-2}[dtype]
-    with forced(Choice(kind, **SMALL)):
+    with forced(KernelChoice(kind, **SMALL)):
         both(case(ALL["lstm"], hidden_size=19, steps=3, batch=2), dtype=dtype, tolerance=tolerance)
 
 

@@ -19,7 +19,7 @@ from loopcell.backends.reference import ReferenceProgram
 from loopcell.backends.reference.scan import run_scanned, scanned_program
 from loopcell.backends.reference.sequence import run_loop
 from loopcell.backends.scan import ScanRunner
-from loopcell.backends.triton import Kernels, Saved, Shape, choose, device_obstacle, kernels_of, limits_of
+from loopcell.backends.triton import CallShape, LoopKernels, Saved, choose, device_obstacle, kernels_of, limits_of
 from loopcell.backends.weights import Weights
 from loopcell.equations.keys import OUTPUT, Key, cotangent_of
 from loopcell.runtime.asked import demanded, refuse_fallback
@@ -86,7 +86,7 @@ def run(
     kernels = kernels_of(reference.program)
     keys = tuple(key for key in values if key in kernels.read)
     tensors = [values[key] for key in keys]
-    call = _Call(reference, kernels, keys, Shape(lengths, batch, sizes))
+    call = _LoopCall(reference, kernels, keys, CallShape(lengths, batch, sizes))
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors):
         output, *rest = _Loop.apply(call, *tensors)  # type: ignore[no-untyped-call]
         count = len(kernels.states)
@@ -102,18 +102,18 @@ def _scan_kernels() -> ScanRunner:
 
 
 @dataclass(frozen=True, eq=False)
-class _Call:
+class _LoopCall:
     reference: ReferenceProgram
-    kernels: Kernels
+    kernels: LoopKernels
     keys: tuple[Key, ...]
-    shape: Shape
+    shape: CallShape
 
 
 class _Loop(torch.autograd.Function):
     """The forward and the reverse loop as one differentiable function."""
 
     @staticmethod
-    def forward(ctx: Any, call: _Call, *tensors: Tensor) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, call: _LoopCall, *tensors: Tensor) -> tuple[Tensor, ...]:
         found, saved = call.kernels.forward(dict(zip(call.keys, tensors, strict=True)), call.shape, saves=True)
         ctx.call, ctx.demanded = call, demanded()
         ctx.values, ctx.histories = tuple(saved.values), tuple(saved.histories)
@@ -127,7 +127,7 @@ class _Loop(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *arriving: Tensor | None) -> tuple[Tensor | None, ...]:
-        call: _Call = ctx.call
+        call: _LoopCall = ctx.call
         saved = ctx.saved_tensors
         check_returned(saved, ctx.shapes, saved[0].dtype)
         count = len(call.keys)
@@ -152,7 +152,9 @@ class _Loop(torch.autograd.Function):
         return (None, *(_summed(found.get(key), tensor) if want else None for key, tensor, want in each))
 
 
-def _reverse(call: _Call, tensors: Sequence[Tensor], saved: Saved, arriving: Sequence[Tensor | None]) -> dict[Key, Tensor]:
+def _reverse(
+    call: _LoopCall, tensors: Sequence[Tensor], saved: Saved, arriving: Sequence[Tensor | None]
+) -> dict[Key, Tensor]:
     """Return the gradients by key; where none arrives there are zeros."""
     cotangents = {}
     for key, d in zip((OUTPUT, *call.kernels.states), arriving, strict=True):
@@ -167,7 +169,7 @@ def _summed(gradient: Tensor | None, tensor: Tensor) -> Tensor | None:
 
 
 def _by_reference(
-    call: _Call, tensors: Sequence[Tensor], arriving: Sequence[Tensor | None], wanted: Sequence[bool]
+    call: _LoopCall, tensors: Sequence[Tensor], arriving: Sequence[Tensor | None], wanted: Sequence[bool]
 ) -> list[Tensor | None]:
     """Return the gradients by PyTorch operations."""
     create_graph = torch.is_grad_enabled()  # then this gradient is itself differentiated

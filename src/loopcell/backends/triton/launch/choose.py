@@ -21,11 +21,11 @@ import torch
 
 from loopcell.backends.triton.codegen.blocked import BlockedLoop
 from loopcell.backends.triton.codegen.layout import Loop
-from loopcell.backends.triton.toolchain.device import Limits
+from loopcell.backends.triton.toolchain.device import DeviceLimits
 
 
 @dataclass(frozen=True)
-class Choice:
+class KernelChoice:
     """A kind of kernel with its tiles.
 
     Attributes:
@@ -52,11 +52,14 @@ _MOST_FORWARD, _MOST_REVERSE = 128, 64
 _WIDEST_STREAMED, _WIDEST_HELD = 512, 1024
 """Sizes up to which weights are read at every step from the cache of all, and up to which blocks of them are held."""
 
-_forced: ContextVar[Choice | None] = ContextVar("loopcell_triton_kind", default=None)
+_MOST_NUMBERS = 1024
+"""Of a block [rows, units]: with more, the values of a step did not fit into the registers of the cells tried."""
+
+_forced: ContextVar[KernelChoice | None] = ContextVar("loopcell_triton_kind", default=None)
 
 
 @contextmanager
-def forced(choice: Choice) -> Iterator[None]:
+def forced(choice: KernelChoice) -> Iterator[None]:
     """Take one kind of kernel for all calls in a block, whatever their shape: for tests and measurements."""
     token = _forced.set(choice)
     try:
@@ -70,7 +73,9 @@ def block_of(size: int) -> int:
     return max(16, 1 << (size - 1).bit_length())
 
 
-def choose(loop: Loop, sizes: Mapping[str, int], batch: int, steps: int, itemsize: int, limits: Limits) -> Choice:
+def choose(
+    loop: Loop, sizes: Mapping[str, int], batch: int, steps: int, itemsize: int, limits: DeviceLimits
+) -> KernelChoice:
     """Choose the kernel of a loop.
 
     Args:
@@ -90,21 +95,21 @@ def choose(loop: Loop, sizes: Mapping[str, int], batch: int, steps: int, itemsiz
     if itemsize > 4:
         most //= 2
     if block_of(width) <= most and weights <= limits.shared:
-        return Choice("resident", warps=4 if block_of(width) <= 32 else 8)
+        return KernelChoice("resident", warps=4 if block_of(width) <= 32 else 8)
     units = 64 if itemsize <= 4 else 32
     if steps == 1:
-        return Choice("stepped", units=units)
+        return KernelChoice("stepped", units=units)
     held = _persistent(loop, sizes, batch, itemsize, limits, width)
     if held is not None:
         return held
     if width <= _WIDEST_STREAMED and -(-batch // 16) * 2 >= limits.processors:
-        return Choice("streamed", units=units)
-    return Choice("stepped", units=units)
+        return KernelChoice("streamed", units=units)
+    return KernelChoice("stepped", units=units)
 
 
 def _persistent(
-    loop: Loop, sizes: Mapping[str, int], batch: int, itemsize: int, limits: Limits, width: int
-) -> Choice | None:
+    loop: Loop, sizes: Mapping[str, int], batch: int, itemsize: int, limits: DeviceLimits, width: int
+) -> KernelChoice | None:
     """Return tiles with which every program holds its weights and all programs run at once; None where none do."""
     if width > _WIDEST_HELD:
         return None
@@ -123,7 +128,7 @@ def _persistent(
             programs = -(-batch // rows) * -(-width // units)
             # Beside the weights, an operand of one product waits in shared memory.
             fits = itemsize * (depth * units + rows * block_of(width)) <= limits.shared
-            if programs <= limits.processors and fits:
-                return Choice("persistent", rows=rows, units=units, held=on_tensor_cores)
+            if programs <= limits.processors and fits and rows * units <= _MOST_NUMBERS:
+                warps = 4 if rows * units <= 256 else 8
+                return KernelChoice("persistent", rows=rows, units=units, warps=warps, held=on_tensor_cores)
     return None
-

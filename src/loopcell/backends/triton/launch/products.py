@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-
 import torch
 from torch import Tensor
 
-from loopcell.backends.triton.codegen.blocked import BlockedLoop, value_key
+from loopcell.backends.triton.codegen.blocked import BlockedLoop
 from loopcell.backends.triton.codegen.slots import Use
+from loopcell.backends.triton.codegen.sweep import value_key
 from loopcell.backends.triton.launch.tensors import LoopTensors
 from loopcell.equations.keys import OUTPUT, Key, cotangent_of
 from loopcell.passes.sweeps import Contraction
