@@ -21,6 +21,7 @@ from loopcell.runtime.further_input import FurtherInput
 from loopcell.runtime.half import converted, converted_weights, narrowed
 from loopcell.runtime.kernels import KernelCall, KernelRunner, RunResults
 from loopcell.runtime.obstacles import not_built
+from loopcell.runtime.one_device import check_one_device
 from loopcell.runtime.operator import run as run_operator
 from loopcell.runtime.operator_spec import backend_of_operator, demanded_elsewhere, describe, name_of
 from loopcell.runtime.plan import Plan, choose, on_reference
@@ -207,6 +208,7 @@ class Executable:
         chosen = route((*leaves.values(), *weights.bases), runner, lengths, one_dtype=autocast_dtype(x.device) is None)
         kernels = runner.kernels(kernel_products(products) or x.dtype) if chosen.backend == "c" else None
         if chosen.backend == "reference" or (chosen.backend == "c" and kernels is None):
+            check_one_device(leaves, weights)
             return runner.programs.run_reference(leaves, weights, self.sizes, lengths), None
         if chosen.as_operator:
             return self._as_operator(leaves, weights, lengths, training, record, products), None
