@@ -19,7 +19,7 @@ BLOCK = 0.02
 
 @dataclass(frozen=True)
 class Absent:
-    """What could not be run, and why."""
+    """A peer that could not be run, and why."""
 
     reason: str
 
