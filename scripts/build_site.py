@@ -27,7 +27,8 @@ PAGES, BUILT = "pages", "site"  # folders of a language while it is built
 HOW_TO = (
     "write-a-cell", "replace-torch-nn", "lengths-resets-state", "irregular-times", "one-step-at-a-time",
     "streams-of-networks",
-    "kernels-and-compilers", "see-the-gates", "look-inside-a-model", "find-a-pattern", "watch-a-training",
+    "audio-effects",
+    "back-ends", "kernels-and-compilers", "see-the-gates", "look-inside-a-model", "find-a-pattern", "watch-a-training",
     "compare-cells", "tune-settings", "read-data", "sound-and-images", "long-tables", "time-series-data",
     "predictions", "public-data", "train-a-language-model", "classify-sequences",
     "tag-sequences", "predict-numbers", "translate", "chat", "caption", "forecast-series", "find-anomalies",
@@ -38,7 +39,7 @@ CONCEPTS = (
     "sequences", "what-a-cell-is", "bptt", "vanishing-gradients", "lstm", "gru", "what-a-gate-learned", "one-to-one",
     "many-to-one", "many-to-many-aligned", "one-to-many", "encoder-decoder", "many-to-many-over-time", "which-cell",
     "word-vectors", "how-a-cell-becomes-a-program", "how-a-kernel-is-made",
-    "how-a-triton-kernel-is-made",
+    "how-a-triton-kernel-is-made", "gpus",
 )  # fmt: skip
 
 NAVIGATION: tuple[tuple[str, str, tuple[str, ...]], ...] = (

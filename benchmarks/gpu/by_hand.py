@@ -1,4 +1,4 @@
-"""What is to be seen on a device beside figures: estimators, precision, checkpoints, no waiting, two processes."""
+"""Checks on a device beside its figures: estimators, precision, checkpoints, no waiting, two processes."""
 
 from __future__ import annotations
 

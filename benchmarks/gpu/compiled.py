@@ -65,13 +65,13 @@ class Variant:
 
     @property
     def name(self) -> str:
-        """How tables call it."""
+        """The name that tables have for it."""
         return f"{self.cell} {self.kind} {self.dtype}"
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What a compiled kernel asks of its device.
+    """The needs of a compiled kernel.
 
     Attributes:
         registers: of a thread.

@@ -19,7 +19,7 @@ BLOCK = 0.02
 
 @dataclass(frozen=True)
 class Absent:
-    """What could not be run, and why."""
+    """A peer that could not be run, and why."""
 
     reason: str
 
@@ -73,6 +73,10 @@ class Session:
     def left(self) -> float:
         """Return how many seconds are left."""
         return self._ends - time.monotonic()
+
+    def part(self, seconds: float) -> Session:
+        """Return the same device with less time: at most what is left here."""
+        return Session(self.device, min(seconds, self.left()))
 
     def small(self, size: int, most: int = 8) -> int:
         """Return a size, cut down in a dry run."""

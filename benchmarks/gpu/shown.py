@@ -1,4 +1,4 @@
-"""What kernels ask of a device, as the table of the documentation: `python -m benchmarks.gpu.shown` puts it there."""
+"""The needs of kernels as the table of the documentation: `python -m benchmarks.gpu.shown` puts it there."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
 """The table of the papers about long horizons: ETTh1, all seven columns, 96 to 720 hours ahead, by segments.
 
 Split, settings and published figures stand in `loopcell.tasks.forecasting.long_horizons`, by which `loopcell recipe
-ett` prints the same table; here two columns of another history come to it, and the result is written. Each figure is
-the mean of three seeds. With `--update` some columns are trained anew, and the others stay as they were written: the
-result says of each on which day and by which state of the code it was measured.
+ett` prints the same table; here two columns of another history come to it, and columns by ensembles, and the result is
+written. Each figure is the mean of three seeds, and that of an ensemble is of one, whose networks have these three.
+With `--update` some columns are trained anew, and the others stay as they were written: the result says of each on
+which day and by which state of the code it was measured.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ from loopcell.tasks.forecasting.long_horizons import (
     table_of,
 )
 
-ALL = (*COLUMNS, TableColumn(96, 720), TableColumn(24, 336))
 SEEDS = (1, 2, 3)
+ALONE = (*COLUMNS, TableColumn(96, 720), TableColumn(24, 336))
+ALL = (*ALONE, *(column._replace(ensemble=len(SEEDS)) for column in (*COLUMNS, TableColumn(96, 720))))
 SET = SETS["ETTh1"]
 
 KNOWN = Known(
@@ -43,6 +45,7 @@ KNOWN = Known(
 FLAGS = {
     "--horizon": {"help": "steps ahead, such as 96,192; all of the table where nothing is said"},
     "--history": {"type": int, "default": 96, "help": "steps that are read, for these"},
+    "--ensemble": {"type": int, "default": 1, "help": "networks whose forecasts are averaged, for these"},
     "--seeds": {"type": int, "default": len(SEEDS), "help": "how many seeds"},
     "--update": {"action": "store_true", "help": "write these columns beside the others of the result that is there"},
 }
@@ -53,12 +56,16 @@ def run(small: bool, **said: Any) -> Result:
     """Train each column with each seed, and put the means of its errors beside the published ones."""
     columns = ALL
     if said["horizon"]:
-        columns = tuple(TableColumn(int(steps), said["history"]) for steps in said["horizon"].split(","))
+        asked = said["history"], said["ensemble"]
+        columns = tuple(TableColumn(int(steps), *asked) for steps in said["horizon"].split(","))
     seeds = tuple(range(1, said["seeds"] + 1))
     if small:
         columns, seeds = (TableColumn(96),), SEEDS[:1]
     path = fetch("ett")[f"{SET.name}.csv"]
-    scores = {column: [_scored(path, column, seed, small=small) for seed in seeds] for column in columns}
+    scores = {
+        column: [_scored(path, column, seed, small=small) for seed in (seeds if column.ensemble == 1 else seeds[:1])]
+        for column in columns
+    }
     figures = {f"{figure} {column.name}": mean(found, figure) for column, found in scores.items() for figure in SHOWN}
     facts = {
         "windows": {column.name: found[0].data for column, found in scores.items()},
@@ -109,7 +116,8 @@ def _beside_others(found: Result, seeds: tuple[int, ...]) -> Result:
 def _scored(path: Path, column: TableColumn, seed: int, *, small: bool) -> ScoreTable:
     """Return the test part's figures of a model."""
     model = forecaster(SET, column, seed, small=small)
-    model, _ = Models.fitted(model, path, None, name=f"{column.horizon}-{column.history}-{seed}")
+    networks = f"-of-{column.ensemble}" if column.ensemble > 1 else ""
+    model, _ = Models.fitted(model, path, None, name=f"{column.horizon}-{column.history}{networks}-{seed}")
     score: ScoreTable = model.score_held_out(path)
     return score
 

@@ -109,3 +109,14 @@ def test_a_file_that_is_too_short_is_refused_before_training(loopcell, table, tm
     result = loopcell("recipe", "ett", "--path", table, "--run", tmp_path / "run", "--horizons", "24")
     assert result.exit_code == 1
     assert "8640" in result.stderr.replace(",", "")
+
+
+def test_networks_of_an_ensemble_are_those_of_the_next_seeds(loopcell, table, tmp_path):
+    asked = ["recipe", "ett", "--small", "--path", table, "--run", tmp_path / "run", "--horizons", "24"]
+    assert loopcell(*asked, "--seeds", "2").exit_code == 0
+    result = loopcell(*asked, "--seeds", "1", "--ensemble", "2")
+    assert "MSE 24 (2 networks)" in result.stdout
+    several = Forecaster.load(tmp_path / "run" / "ETTh1-24-96-of-2-1-small.safetensors")
+    alone = [Forecaster.load(tmp_path / "run" / f"ETTh1-24-96-{seed}-small.safetensors") for seed in (1, 2)]
+    said, means = several.predict(table)[0].mean, [one.predict(table)[0].mean for one in alone]
+    np.testing.assert_allclose(said, np.mean(means, axis=0), atol=1e-4)

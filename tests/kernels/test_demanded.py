@@ -17,10 +17,8 @@ import loopcell
 from loopcell import LSTM, Recurrent, WordVectors, backend, cells
 from loopcell.backends.c.toolchain.build import BuildError
 from loopcell.errors import UsageError
-from loopcell.runtime import Lengths, dispatch, obstacles, on_native, programs, refuse_fallback, routes
+from loopcell.runtime import Lengths, dispatch, obstacles, on_native, on_triton, programs, refuse_fallback, routes
 from tests.paths import ELSEWHERE, path
-
-CPU = torch.device("cpu")
 
 
 def net(**kwargs):
@@ -129,11 +127,6 @@ def a_device_without_operators():
     net(device="meta")(inputs(device="meta"))
 
 
-def lengths_on_another_device():
-    runner = net().executable(0).evaluation()
-    refuse_fallback(routes.obstacle("native", CPU, torch.float32, runner, Lengths(5, torch.ones(2, device="meta"))))
-
-
 def no_cudnn():
     with patch.object(on_native, "_is_fast_on_cuda", lambda *_: False):
         refuse_fallback(routes.obstacle("native", torch.device("cuda"), torch.float32))
@@ -160,7 +153,6 @@ NATIVE = {
     draws: obstacles.DRAWS,
     a_projection_as_long_as_the_cell_state: obstacles.SQUARE_PROJECTION,
     a_device_without_operators: obstacles.no_operator(torch.device("meta")),
-    lengths_on_another_device: obstacles.LENGTHS_ON_DEVICE,
     no_cudnn: obstacles.NO_CUDNN,
     a_dtype_that_no_operator_has: obstacles.other_dtype(torch.float8_e5m2),
     a_gradient_of_a_gradient: obstacles.HIGHER_ORDER,
@@ -190,9 +182,8 @@ def test_each_obstacle_is_an_error(case, monkeypatch):
 def test_each_obstacle_to_torchs_operator_is_an_error(case):
     with backend("native"), pytest.raises(UsageError) as caught:
         case()
-    assert str(caught.value) == (
-        f'backend("native") demands torch\'s own operator, and it cannot run: {NATIVE[case].reason}; {NATIVE[case].cure}'
-    )
+    demand, stands = 'backend("native") demands torch\'s own operator, and it cannot run', NATIVE[case]
+    assert str(caught.value) == f"{demand}: {stands.reason}; {stands.cure}"
 
 
 @pytest.mark.parametrize(
@@ -203,6 +194,20 @@ def test_the_next_path_takes_over_where_nothing_is_demanded(case):
         case()
 
 
+def test_torchs_operator_does_not_wait_for_lengths_where_triton_runs(monkeypatch):
+    """They are copied to the CPU where it is that or the reference path, or where the operator is demanded."""
+    runner, lengths = net().executable(0).evaluation(), Lengths(5, torch.ones(2, dtype=torch.int64, device="meta"))
+
+    def stands():
+        return routes.obstacle("native", torch.device("cpu"), torch.float32, runner, lengths)
+
+    assert stands() is None
+    monkeypatch.setattr(on_triton, "obstacle", lambda *_: None)
+    assert stands() is obstacles.LENGTHS_ON_DEVICE
+    with backend("native"):
+        assert stands() is None
+
+
 def test_dropout_that_nobody_knows_has_no_second_derivative():
     with pytest.raises(UsageError, match="drew the dropout between layers itself"):
         dropout_in_a_gradient_of_a_gradient()
@@ -211,14 +216,21 @@ def test_dropout_that_nobody_knows_has_no_second_derivative():
 def test_each_obstacle_has_a_case():
     """An obstacle that is added gets a case here; the one that asks for the reference path excludes a demand."""
     made = {value for value in vars(obstacles).values() if isinstance(value, obstacles.Obstacle)}
-    others = {obstacles.REFERENCE_ASKED_FOR, obstacles.NO_TRITON, obstacles.DROPPED_TWICE}
+    others = {obstacles.REFERENCE_ASKED_FOR, obstacles.NO_TRITON, obstacles.DROPPED_TWICE, obstacles.LENGTHS_ON_DEVICE}
     assert made - others <= {*CASES.values(), *NATIVE.values()}
     makers = {
         name
         for name, value in vars(obstacles).items()
         if getattr(value, "__annotations__", {}).get("return") == "Obstacle"
     }
-    assert makers == {"asked_for_another", "no_operator", "other_dtype", "other_tensor", "observed_backward", "not_built"}
+    assert makers == {
+        "asked_for_another",
+        "no_operator",
+        "other_dtype",
+        "other_tensor",
+        "observed_backward",
+        "not_built",
+    }
 
 
 @pytest.mark.parametrize("case", [torch_func, forward_mode, gradient_of_gradient, a_mode_in_the_backward_pass])

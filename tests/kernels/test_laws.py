@@ -1,4 +1,4 @@
-"""The laws again, on the fused kernels and on torch's own operators: every registered cell, modified cells, and cells of unusual structure."""
+"""The laws again, on kernels and on torch's own operators: registered, modified and unusual cells."""
 
 from __future__ import annotations
 

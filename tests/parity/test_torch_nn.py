@@ -141,13 +141,13 @@ def test_torchs_operator_gives_torchs_numbers_to_the_last_bit(kind, dtype):
     net.load_state_dict(expected.state_dict())
     x = torch.randn(6, 4, 3, dtype=dtype)
     packed = pack_padded_sequence(x, torch.tensor([6, 2, 5, 1]), enforce_sorted=False)
-    for given in (x, packed):
+    for fed_in in (x, packed):
         found = []
         for network in (net, expected):
             torch.manual_seed(7)
             network.zero_grad()
             with loopcell.backend("native"):
-                y, state = network(given)
+                y, state = network(fed_in)
             (y.data if isinstance(y, PackedSequence) else y).float().square().sum().backward()
             found.append([y, state, [weight.grad for weight in network.parameters()]])
         torch.testing.assert_close(*found, rtol=0, atol=0)

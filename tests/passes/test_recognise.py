@@ -69,7 +69,7 @@ def test_an_update_in_every_spelling_is_one(spelling):
 
 @cell
 def somebodys_lstm(u, m, s, *, A, B, k):
-    """Other names, another order of the states and gates, a sigmoid from exp, a sign inside of a gate and before one."""
+    """Other names and another order, a sigmoid from exp, a sign inside of a gate and before one."""
     out = sigmoid(B.o @ s + A.o @ u)
     keep = 1 / (1 + exp(-(A.k @ u + B.k @ s - k.k)))
     m = m * keep - tanh(A.n @ u - B.n @ (2 * s)) * sigmoid(A.e @ u + B.e @ s + k.e)

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 import loopcell
-from loopcell import Recurrent, bernoulli, cell, cells, mean, sized, tanh
+from loopcell import GRU, Recurrent, bernoulli, cell, cells, mean, sized, tanh
+from loopcell.errors import TensorError
 from loopcell.runtime import operator_spec
 
 
@@ -85,3 +86,16 @@ def test_networks_that_are_gone_leave_nothing_behind():
     net = loopcell.LSTM(3, 5)
     text = net.executable(0).operator_name(training=True)
     assert operator_spec._RUNNERS[text].sizes["hidden"] == 5
+
+
+@pytest.mark.parametrize("backend", ["auto", "reference"])
+def test_tensors_on_several_devices_are_named(backend):
+    net = Recurrent(cells.get("gru"), 3, 4)
+    net.l0.U.n = torch.nn.Parameter(torch.empty(4, 4, device="meta"))
+    packed = GRU(3, 4)
+    packed.weight_hh_l0 = torch.nn.Parameter(torch.empty(12, 4, device="meta"))
+    with loopcell.backend(backend):
+        with pytest.raises(TensorError, match=r"parameter `U.n` is on meta and the input on cpu; .* net.to\('cpu'\)"):
+            net(torch.zeros(2, 1, 3))
+        with pytest.raises(TensorError, match=r"parameter `U.r`, `U.z`, `U.n` is on meta and the input on cpu"):
+            packed(torch.zeros(2, 1, 3))

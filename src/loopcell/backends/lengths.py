@@ -38,6 +38,12 @@ class Lengths:
         """The lengths in the CPU's memory, where they are there without waiting for another device; else None."""
         return self.lengths if self.lengths is None or self.lengths.device.type == "cpu" else self._host
 
+    def to_host(self) -> Int64[Tensor, " B"] | None:
+        """Return the lengths in the CPU's memory; where they lie on another device alone this waits for it, once."""
+        if self.on_host is None and self.lengths is not None:
+            object.__setattr__(self, "_host", self.lengths.cpu())  # as in `mask`
+        return self.on_host
+
     @property
     def mask(self) -> Bool[Tensor, "T B"] | None:
         """True where there is something to compute; None where that is everywhere."""

@@ -30,6 +30,9 @@ Horizon = Annotated[str | None, typer.Option("--horizon", hidden=True, help="The
 History = Annotated[
     int, typer.Option("--history", min=1, help="Steps that are read before the first forecast that counts in training.")
 ]
+Networks = Annotated[
+    int, typer.Option("--ensemble", min=1, max=100, help="Networks of a model, whose forecasts are averaged.")
+]
 Table = Annotated[
     Path | None, typer.Option("--path", metavar="FILE", help="The set's file; else it is fetched (ETTh1 only).")
 ]
@@ -55,6 +58,7 @@ def ett(  # noqa: PLR0913 - one argument a flag
     *,
     horizon: Horizon = None,
     history: History = 96,
+    ensemble: Networks = 1,
     seeds: Seeds = 3,
     path: Table = None,
     run: Run = None,
@@ -81,7 +85,7 @@ def ett(  # noqa: PLR0913 - one argument a flag
         files = path or _fetched(one), folder
         folder.mkdir(parents=True, exist_ok=True)
         with going_on(folder):
-            asked = [TableColumn(steps, history) for steps in columns]
+            asked = [TableColumn(steps, history, ensemble) for steps in columns]
             scores = {column: _scores(one, column, seeds, files, small=small) for column in asked}
         print_table(table_of(scores, one.name))
 
@@ -121,7 +125,8 @@ def _scores(
     table, folder = files
     found: list[ScoreTable] = []
     for seed in range(1, seeds + 1):
-        name = f"{one.name}-{column.horizon}-{column.history}-{seed}{'-small' if small else ''}.safetensors"
+        networks = f"-of-{column.ensemble}" if column.ensemble > 1 else ""
+        name = f"{one.name}-{column.horizon}-{column.history}{networks}-{seed}{'-small' if small else ''}.safetensors"
         model = fitted(forecaster(one, column, seed, small=small), table, folder / name)
         score = model.score_held_out(table)
         assert score is not None  # there is a split

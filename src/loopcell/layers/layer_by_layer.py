@@ -17,7 +17,7 @@ _NO_INPUTS: Mapping[str, Tensor] = {}
 
 
 class LayeredNetwork(Protocol):
-    """What is asked of a network whose layers run.
+    """A network whose layers run.
 
     Attributes:
         training: draw random numbers, rather than take their means.

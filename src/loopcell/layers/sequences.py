@@ -9,7 +9,7 @@ from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from loopcell.errors import TensorError
-from loopcell.runtime import Lengths
+from loopcell.runtime import Lengths, sent
 
 
 def checked_lengths(x: Shaped[Tensor, "T B I"], lengths: Tensor | None, reset: Tensor | None) -> Lengths:
@@ -69,7 +69,7 @@ def _checked_lengths(lengths: Tensor | None, steps: int, batch: int, x: Tensor) 
         )
     if lengths.device.type == "cpu" and batch and not torch.compiler.is_compiling():
         _check_range(lengths, steps)
-    return lengths.to(device=x.device, dtype=torch.int64, copy=True)  # see `_checked_reset`
+    return _there(lengths.to(torch.int64), x.device)
 
 
 def _checked_reset(reset: Tensor | None, steps: int, batch: int, x: Tensor) -> Tensor | None:
@@ -81,7 +81,14 @@ def _checked_reset(reset: Tensor | None, steps: int, batch: int, x: Tensor) -> T
         )
     # The gradient reads it again, when the caller may long have filled the same tensor with the next episodes. Always a
     # copy, since a trace must not depend on whether gradients are enabled.
-    return reset.to(x.device).clone(memory_format=torch.contiguous_format)
+    return _there(reset, x.device)
+
+
+def _there(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return a copy on a device, which nobody else writes to."""
+    if tensor.device == device:
+        return tensor.clone(memory_format=torch.contiguous_format)
+    return sent(tensor.contiguous(), device)
 
 
 def _check_range(lengths: Tensor, steps: int) -> None:
@@ -118,6 +125,8 @@ def dropped(
     """
     if not (packed and training and rows.lengths is not None):
         return functional.dropout(x, probability, training)
-    valid = pack_padded_sequence(x, rows.lengths.cpu())
+    lengths = rows.to_host()
+    assert lengths is not None  # there are some
+    valid = pack_padded_sequence(x, lengths)
     after = PackedSequence(functional.dropout(valid.data, probability), valid.batch_sizes)
     return pad_packed_sequence(after, total_length=rows.steps)[0]

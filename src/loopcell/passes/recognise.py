@@ -31,7 +31,7 @@ Term = tuple[str, float]
 
 
 @dataclass(frozen=True)
-class Gate:
+class TorchGate:
     """One gate of an operator: what is added up before its function.
 
     Attributes:
@@ -46,9 +46,9 @@ class Gate:
     bias: tuple[Term, ...]
     inner: tuple[Term, ...] = ()
 
-    def negated(self) -> Gate:
+    def negated(self) -> TorchGate:
         """Return the gate of which every term has the other sign."""
-        return Gate(*(tuple((name, -n) for name, n in terms) for terms in (self.input, self.hidden, self.bias)))
+        return TorchGate(*(tuple((name, -n) for name, n in terms) for terms in (self.input, self.hidden, self.bias)))
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class TorchForm:
     kind: Kind
     states: tuple[str, ...]
     input: str
-    gates: tuple[Gate, ...]
+    gates: tuple[TorchGate, ...]
     projection: str | None = None
 
     @property
@@ -91,12 +91,12 @@ def _torch_form(key: ByIdentity) -> TorchForm | None:
     forms = NormalForms(graph)
     if forms.values is None:
         return None
-    step = _Step(graph, forms, forms.values)
+    step = _NormalStep(graph, forms, forms.values)
     found = step.lstm() if len(graph.states) == 2 else step.rnn() or step.gru()
     return found if found is not None and _fits(graph, found) else None
 
 
-class _Step:
+class _NormalStep:
     """A step in its normal form, held against each operator."""
 
     def __init__(self, graph: Graph, forms: NormalForms, values: Sequence[Polynomial]) -> None:
@@ -151,7 +151,7 @@ class _Step:
                 return TorchForm("LSTM", (h, c), self._input, (*cell, output), projection)
         return None
 
-    def _cell(self, after: Polynomial, h: str, c: str) -> tuple[Gate, ...] | None:
+    def _cell(self, after: Polynomial, h: str, c: str) -> tuple[TorchGate, ...] | None:
         """Return the gates i, f, g of c' = f c + i g."""
         before = self._forms.number(Atom("state", c))
         kept = [monomial for monomial, number in after if before in monomial and number == 1.0]
@@ -168,7 +168,7 @@ class _Step:
         gates = tuple(gate for gate in found if gate is not None)
         return gates if len(gates) == len(found) else None
 
-    def _candidate(self, inside: Polynomial, h: str) -> tuple[Gate, Gate] | None:
+    def _candidate(self, inside: Polynomial, h: str) -> tuple[TorchGate, TorchGate] | None:
         """Return a GRU's reset gate, and its candidate: W x + b + r (U h + d)."""
         resets = self._some({one for monomial, _ in inside for one in monomial}, "sigmoid")
         if len(resets) != 1:
@@ -179,9 +179,9 @@ class _Step:
         gate, ahead, behind = self._gate(self._forms[r].args[0], h), self._gate(outer, h), self._gate(under, h)
         if gate is None or ahead is None or behind is None or ahead.hidden or behind.input:
             return None
-        return gate, Gate(ahead.input, behind.hidden, ahead.bias, behind.bias)
+        return gate, TorchGate(ahead.input, behind.hidden, ahead.bias, behind.bias)
 
-    def _gate(self, value: Polynomial, h: str) -> Gate | None:
+    def _gate(self, value: Polynomial, h: str) -> TorchGate | None:
         """Return what a value adds up, where this is products with the input and the hidden state, and biases."""
         terms: dict[str, list[Term]] = {"input": [], "state": [], "parameter": []}
         names = {"input": self._input, "state": h}
@@ -196,7 +196,7 @@ class _Step:
             if operand is None or names.get(operand.op) != operand.name:
                 return None
             terms[operand.op].append((one.name, number))
-        return Gate(*map(tuple, terms.values()))
+        return TorchGate(*map(tuple, terms.values()))
 
     def _single(self, value: Polynomial) -> Atom | None:
         """Return the one atom that a value is."""

@@ -23,6 +23,7 @@ from loopcell.runtime.kernels import KernelCall, threads_for
 from loopcell.runtime.narrow import NarrowStep, check_width, narrow_step
 from loopcell.runtime.native_stack import Layers, native_is_tried, run_native_stack
 from loopcell.runtime.plan import Plan, choose
+from loopcell.runtime.transfer import sent
 
 __all__ = [
     "BACKENDS",
@@ -58,6 +59,7 @@ __all__ = [
     "refuse_fallback",
     "run_branched",
     "run_native_stack",
+    "sent",
     "shares_a_step",
     "threads_for",
     "transformation",

@@ -15,12 +15,13 @@ from loopcell.backends.weights import Weights
 from loopcell.equations import Cell
 from loopcell.equations.keys import OUTPUT, Key, state_keys
 from loopcell.errors import InputError
-from loopcell.runtime.dispatch import autocast_dtype, is_jit_traced, kernel_products, narrow_results, observer
+from loopcell.runtime.dispatch import autocast_dtype, is_jit_traced, kernel_choice, narrow_results, observer
 from loopcell.runtime.draws import drawn, dropped
 from loopcell.runtime.further_input import FurtherInput
-from loopcell.runtime.half import converted, converted_weights, narrowed
+from loopcell.runtime.half import converted, converted_weights, narrowed, widened_dtype
 from loopcell.runtime.kernels import KernelCall, KernelRunner, RunResults
 from loopcell.runtime.obstacles import not_built
+from loopcell.runtime.one_device import check_one_device
 from loopcell.runtime.operator import run as run_operator
 from loopcell.runtime.operator_spec import backend_of_operator, demanded_elsewhere, describe, name_of
 from loopcell.runtime.plan import Plan, choose, on_reference
@@ -176,8 +177,9 @@ class Executable:
         runner = self._runners[training, ()]
         found = choose(runner, device, dtype, dtype if self._autocast_keeps_dtype else None)
         narrow = narrow_results(dtype)
-        products = kernel_products(narrow) or (dtype if narrow is None else torch.float32)
-        refusal = why_not_built(runner.programs, products) if found.backend == "c" else None
+        computed = widened_dtype(dtype)
+        factors = kernel_choice(computed, narrow).factors
+        refusal = why_not_built(runner.programs, computed, factors) if found.backend == "c" else None
         return found if refusal is None else on_reference(found.cell, [("c", not_built(refusal))])
 
     def results_dtype(self, x: Tensor, states: Sequence[Tensor]) -> torch.dtype:
@@ -205,8 +207,9 @@ class Executable:
                 return self._as_operator(leaves, weights, lengths, training, record, products), None
             return runner.programs.run_reference(leaves, weights, self.sizes, lengths), None
         chosen = route((*leaves.values(), *weights.bases), runner, lengths, one_dtype=autocast_dtype(x.device) is None)
-        kernels = runner.kernels(kernel_products(products) or x.dtype) if chosen.backend == "c" else None
+        kernels = runner.kernels(x.dtype, kernel_choice(x.dtype, products)) if chosen.backend == "c" else None
         if chosen.backend == "reference" or (chosen.backend == "c" and kernels is None):
+            check_one_device(leaves, weights)
             return runner.programs.run_reference(leaves, weights, self.sizes, lengths), None
         if chosen.as_operator:
             return self._as_operator(leaves, weights, lengths, training, record, products), None
@@ -257,7 +260,7 @@ class Executable:
         if training and (self._draws or self._dropped_weights):
             return None
         runner = self._runners[training, ()]
-        kernels = runner.kernels(kernel_products(products) or x.dtype)
+        kernels = runner.kernels(x.dtype, kernel_choice(x.dtype, products))
         return None if kernels is None else runner.prepare(kernels, leaves, weights, lengths)
 
     def leaves(self, x: Tensor, states: Sequence[Tensor], further: Mapping[str, Tensor]) -> dict[Key, Tensor]:

@@ -101,7 +101,7 @@ def _run(
         inputs = x.shape[-1] if place < directions else directions * output
         tensors += operator_weights(form, one, inputs, output)
     stack = StackForm(form, len(layers.executables), directions, layers.dropout)
-    y, after = run_rows(stack, x, before, tensors, rows.on_host)
+    y, after = run_rows(stack, x, before, tensors, rows.to_host())
     read = [x, *states.values(), *(base for one in weights for base in one.bases)]
     results = [y, *(after[form.states.index(name)] for name in states)]
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in read):

@@ -34,7 +34,8 @@ RECORDS = Obstacle("values are recorded, and torch's operator shows none", _WITH
 DRAWS = Obstacle("training draws numbers inside of the equations, and torch's operator has no place for them", _WITHOUT)
 RESETS = Obstacle("rows start afresh in mid-sequence (reset=), and torch's operator has no resets", _WITHOUT)
 LENGTHS_ON_DEVICE = Obstacle(
-    "the lengths lie on the device, and torch's operator wants them on the CPU", "pass them as a list or a CPU tensor"
+    "the lengths lie on the device, and torch's operator would wait for them to be copied to the CPU",
+    "pass them as a list or a tensor on the CPU",
 )
 DROPPED_TWICE = Obstacle(
     "torch's operator drew the dropout between layers itself, and a gradient of its gradient has to know the draws",

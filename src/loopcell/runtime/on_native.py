@@ -15,7 +15,6 @@ from loopcell.passes.recognise import TorchForm, torch_form
 from loopcell.runtime.kernels import KernelRunner, RunResults
 from loopcell.runtime.obstacles import (
     DRAWS,
-    LENGTHS_ON_DEVICE,
     NO_CUDNN,
     NOT_NATIVE,
     RECORDS,
@@ -76,8 +75,6 @@ def obstacle_of(runner: KernelRunner, lengths: Lengths | None, *, resets: bool =
             return SQUARE_PROJECTION
     if resets or (lengths is not None and lengths.reset is not None):
         return RESETS
-    if lengths is not None and lengths.lengths is not None and lengths.on_host is None:
-        return LENGTHS_ON_DEVICE
     return None
 
 
@@ -93,7 +90,7 @@ def run(
         return programs.run_reference(leaves, weights, sizes, lengths)
     tensors = operator_weights(form, weights, x.shape[-1], states[0].shape[-1])
     before = [state.unsqueeze(0) for state in states]
-    y, after = run_rows(StackForm(form), x, before, tensors, lengths.on_host)
+    y, after = run_rows(StackForm(form), x, before, tensors, lengths.to_host())
     results = [y, *(state.squeeze(0) for state in after)]
     read = [*leaves.values(), *weights.bases]
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in read):
@@ -115,4 +112,7 @@ def run(
 
 def has_nothing(x: Tensor, lengths: Lengths) -> bool:
     """Return True where no row has a step, which torch's operators refuse."""
-    return not x.shape[0] or not x.shape[1] or (lengths.on_host is not None and not int(lengths.on_host.max()))
+    if not x.shape[0] or not x.shape[1]:
+        return True
+    host = lengths.to_host()
+    return host is not None and not int(host.max())

@@ -139,8 +139,7 @@ def _run_again(
             output, states, _ = spec.run(inputs, rows)
             return [output, *states]
 
-        found = gradients_of(results, inputs, arriving, wanted, create_graph=False)
-    return found
+        return gradients_of(results, inputs, arriving, wanted, create_graph=False)
 
 
 def _by_reference(

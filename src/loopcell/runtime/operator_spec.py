@@ -19,7 +19,7 @@ from loopcell.equations.keys import Key
 from loopcell.equations.serialise import graph_from_json, graph_to_json
 from loopcell.runtime import routes
 from loopcell.runtime.asked import asked_for
-from loopcell.runtime.dispatch import kernel_products
+from loopcell.runtime.dispatch import kernel_choice
 from loopcell.runtime.kernels import KernelRunner, RunResults
 from loopcell.runtime.programs import Programs, recording
 
@@ -46,7 +46,7 @@ class OperatorSpec:
         """Return the compiled loops of C for such tensors; None where they cannot be built, or another path runs."""
         if "c" not in ((self.backend,) if self.backend else routes.of_device(like.device)):
             return None
-        return self.runner.kernels(kernel_products(self.products) or like.dtype)
+        return self.runner.kernels(like.dtype, kernel_choice(like.dtype, self.products))
 
     def run(self, tensors: Sequence[Tensor], rows: Lengths) -> RunResults:
         """Run where C does not: on another back end, differentiable once, or as PyTorch operations.

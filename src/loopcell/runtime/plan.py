@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import torch
 
+from loopcell.backends.c import Factors
 from loopcell.runtime import on_triton
 from loopcell.runtime.asked import refuse_fallback
-from loopcell.runtime.dispatch import kernel_products, narrow_results, observer
+from loopcell.runtime.dispatch import kernel_choice, narrow_results, observer
+from loopcell.runtime.half import widened_dtype
 from loopcell.runtime.kernels import KernelRunner
 from loopcell.runtime.obstacles import REFERENCE_ASKED_FOR, Obstacle
 from loopcell.runtime.routes import candidates, obstacle
@@ -79,17 +81,32 @@ def _how(
 ) -> str:
     """Say how a back end runs, and what stood against those before it."""
     how, narrow = _RUNS[name], narrow_results(dtype, device)
+    if name == "c":
+        how += _products(widened_dtype(dtype), narrow)
     if narrow is not None:
-        products = "computed in float32"
         if name != "c":
-            products = f"computed in {str(narrow).removeprefix('torch.')}"
-        elif kernel_products(narrow):
-            products = "products in bfloat16, sums in float32"
-        how += f"; {products}, results in {str(results or narrow).removeprefix('torch.')}"
+            how += f"; computed in {str(narrow).removeprefix('torch.')}"
+        how += f", results in {str(results or narrow).removeprefix('torch.')}"
     watcher = observer()
     if watcher is not None:
         how += f"; called as the operator loopcell::run, which {watcher} sees"
     return "; ".join([how, _HIGHER, *(f"not {other}: {stands.reason}" for other, stands in tried)])
+
+
+_PRODUCTS = {
+    Factors.FULL: "computed in float32",
+    Factors.PAIRS: "products in bfloat16, sums in float32",
+    Factors.TILES: "products in bfloat16 on tiles, sums in float32",
+    Factors.SPLIT: "float32 products as three in bfloat16 on tiles, sums in float32",
+}
+
+
+def _products(dtype: torch.dtype, narrow: torch.dtype | None) -> str:
+    """Say what kernels in C multiply and why; nothing of tensors that are multiplied as they are anyway."""
+    choice = kernel_choice(dtype, narrow)
+    if choice.factors is Factors.FULL and not (choice.why or narrow):
+        return ""
+    return f"; {_PRODUCTS[choice.factors]}{choice.why and f' ({choice.why})'}"
 
 
 def on_reference(cell: str, found: Sequence[tuple[str, Obstacle]]) -> Plan:

@@ -10,7 +10,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from loopcell.backends.c import Kernels
+from loopcell.backends.c import Factors, Kernels, Tiles
 from loopcell.backends.lengths import Lengths
 from loopcell.backends.reference import Function, ReferenceProgram, call, emit, reference_program, run
 from loopcell.backends.weights import Weights
@@ -162,26 +162,28 @@ def recording(graph: Graph, names: tuple[str, ...]) -> Graph:
     return _recording(ByIdentity(graph), names) if names else graph
 
 
-_REFUSALS: dict[tuple[Programs, torch.dtype], str] = {}
+_REFUSALS: dict[tuple[Programs, torch.dtype, Factors], str] = {}
 
 
-def why_not_built(programs: Programs, dtype: torch.dtype) -> str | None:
+def why_not_built(programs: Programs, dtype: torch.dtype, factors: Factors = Factors.FULL) -> str | None:
     """Return why a program's kernels could not be built; None where they are there, or no call has needed them."""
-    return _REFUSALS.get((programs, dtype))
+    return _REFUSALS.get((programs, dtype, factors))
 
 
 @lru_cache(maxsize=256)
-def kernels_of(programs: Programs, dtype: torch.dtype) -> Kernels | None:
+def kernels_of(
+    programs: Programs, dtype: torch.dtype, factors: Factors = Factors.FULL, tiles: Tiles = Tiles.AMX
+) -> Kernels | None:
     """Return a program's compiled loops; None, with one warning, where they cannot be built.
 
     Raises:
         UsageError: they cannot, and are demanded.
     """
-    _REFUSALS.pop((programs, dtype), None)  # of an earlier try, which the cache has dropped since
+    _REFUSALS.pop((programs, dtype, factors), None)  # of an earlier try, which the cache has dropped since
     try:
-        return Kernels(programs.fused, dtype)
+        return Kernels(programs.fused, dtype, factors, tiles)
     except LoopcellError as error:
-        _REFUSALS[programs, dtype] = str(error)
+        _REFUSALS[programs, dtype, factors] = str(error)
         refuse_fallback(not_built(str(error)))
         warnings.warn(
             f"no fused kernel for {programs.fused.core.name}, which runs on plain PyTorch: {error}", stacklevel=2

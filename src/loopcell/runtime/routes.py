@@ -25,7 +25,7 @@ from loopcell.runtime import on_native, on_triton
 from loopcell.runtime.asked import asked_for, refuse_fallback
 from loopcell.runtime.dispatch import described, is_in_memory, is_traced, observer, obstacle_of_c, transformation
 from loopcell.runtime.kernels import KernelRunner, RunResults
-from loopcell.runtime.obstacles import MIXED, Obstacle, other_tensor
+from loopcell.runtime.obstacles import LENGTHS_ON_DEVICE, MIXED, Obstacle, other_tensor
 
 _PREDICATES = {"c": obstacle_of_c, "native": on_native.obstacle, "triton": on_triton.obstacle}
 RUNS = {"native": on_native.run, "triton": on_triton.run}
@@ -82,8 +82,15 @@ def obstacle(
     """
     found = _PREDICATES[backend](device, dtype)
     if found is None and backend == "native" and runner is not None:
-        found = on_native.obstacle_of(runner, lengths, resets=resets)
+        found = on_native.obstacle_of(runner, lengths, resets=resets) or _waiting(device, dtype, lengths)
     return found or transformation()
+
+
+def _waiting(device: torch.device, dtype: torch.dtype, lengths: Lengths | None) -> Obstacle | None:
+    """Return the obstacle of lengths for which torch's operator waits, where Triton runs without, and may."""
+    if lengths is None or lengths.lengths is None or lengths.on_host is not None or asked_for() != "auto":
+        return None
+    return LENGTHS_ON_DEVICE if on_triton.obstacle(device, dtype) is None else None
 
 
 def of_cell(device: torch.device, dtype: torch.dtype, runner: KernelRunner, *, resets: bool = False) -> str:

@@ -60,11 +60,12 @@ def _evaluating(step: TrainingStep[ChunkT, StateT]) -> Iterator[None]:
 
 
 def _total(step: TrainingStep[ChunkT, StateT], chunks: ChunkSource[ChunkT]) -> Evaluation:
-    loss, count = 0.0, 0
+    losses, count = [], 0
     state = step.initial_state(chunks.batch_size)
     for index in range(len(chunks)):
         result = step(chunks.chunk(index), state)
-        loss += result.loss_sum.item()
+        losses.append(result.loss_sum.detach())
         count += result.predictions
         state = result.state
-    return Evaluation(loss, count)
+    # Read at the end: each reading would wait for the device. Added up as Python's numbers, of 64 bits.
+    return Evaluation(sum(torch.stack(losses).tolist()) if losses else 0.0, count)

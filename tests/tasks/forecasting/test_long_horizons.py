@@ -30,12 +30,12 @@ def test_splits_are_the_papers(name, split):
         load_set("ETTx")
 
 
-@pytest.mark.parametrize("column", [*COLUMNS, TableColumn(96, 720), TableColumn(24, 336)])
+@pytest.mark.parametrize("column", [*COLUMNS, TableColumn(96, 720), TableColumn(24, 336), TableColumn(336, 96, 3)])
 @pytest.mark.parametrize("small", [False, True])
 def test_every_column_has_settings_that_go_together(column, small):
     settings = checked(forecaster(SETS["ETTm1"], column, 3, small=small))
     demand_segments(settings)
-    assert (settings.horizon, settings.history, settings.random_state) == (*column, 3)
+    assert (settings.horizon, settings.history, settings.ensemble, settings.random_state) == (*column, 3)
     assert settings.season == 96  # a day of quarters of an hour
     assert sum(settings.split) > 50_000 or small
 
@@ -63,3 +63,12 @@ def test_a_table_has_the_means_over_the_seeds_beside_what_was_published():
     alone = table_of({TableColumn(96): [score(0.25, 2.0)]}, "ETTm1")
     assert list(alone.rows) == ["model", "naive"]  # nothing that was checked in its source
     assert alone.data.endswith("mean of 1 seed")
+
+
+def test_a_column_by_an_ensemble_has_the_settings_and_the_published_figures_of_one_network():
+    alone, several = (checked(forecaster(SETS["ETTh1"], TableColumn(336, 96, count), 1)) for count in (1, 3))
+    assert (several.ensemble, several.segment, several.epochs) == (3, alone.segment, alone.epochs)
+    found = table_of({TableColumn(336): [score(0.5, 2.0)] * 3, TableColumn(336, 96, 3): [score(0.25, 2.0)]}, "ETTh1")
+    assert found.data.endswith("mean of 3 seeds")
+    assert found.model["MSE 336 (3 networks)"] == 0.25
+    assert found.rows["SegRNN"]["MSE 336 (3 networks)"] == found.rows["SegRNN"]["MSE 336"]

@@ -24,7 +24,7 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
 
 @dataclass(frozen=True)
 class StackForm:
-    """What the operator is told beside its tensors.
+    """A stack, less its tensors: what the operator is told beside them.
 
     Attributes:
         cell: the equations.

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from loopcell.backends.weights import ParameterSlice, WeightLayout, Weights
-from loopcell.passes.recognise import Gate, Term, TorchForm
+from loopcell.passes.recognise import TorchGate, Term, TorchForm
 
 
 def operator_weights(form: TorchForm, weights: Weights, inputs: int, outputs: int) -> list[Tensor]:
@@ -66,7 +66,7 @@ def _parts(layout: WeightLayout, terms: Sequence[Term]) -> list[ParameterSlice]:
     return [part for name, _ in terms for part in layout.slices[name]]
 
 
-def _two_biases(layout: WeightLayout, gate: Gate) -> list[ParameterSlice]:
+def _two_biases(layout: WeightLayout, gate: TorchGate) -> list[ParameterSlice]:
     """Return the slices of a gate's bias_ih and bias_hh; none where it has not one of each."""
     parts = _parts(layout, gate.bias)
     if gate.inner:

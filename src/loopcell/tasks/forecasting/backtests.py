@@ -16,10 +16,11 @@ from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.forecasting.columns import usual_season
 from loopcell.tasks.forecasting.elapsed import told_ahead_note
+from loopcell.tasks.forecasting.ensembles import AnyNetwork
 from loopcell.tasks.forecasting.estimator import SeriesEstimator, Span
 from loopcell.tasks.forecasting.explaining import Explanation, demand_step, explained
 from loopcell.tasks.forecasting.inspecting import chosen, column_of
-from loopcell.tasks.forecasting.network import ForecasterNetwork, Memory
+from loopcell.tasks.forecasting.network import Memory
 from loopcell.tasks.forecasting.own_scales import (
     first_rows_note,
     first_with_values,
@@ -29,7 +30,6 @@ from loopcell.tasks.forecasting.own_scales import (
 from loopcell.tasks.forecasting.results import Backtest, joined
 from loopcell.tasks.forecasting.scaled import ScaledSeries, of
 from loopcell.tasks.forecasting.scores import scored
-from loopcell.tasks.forecasting.segments import SegmentNetwork
 from loopcell.tasks.forecasting.settings import RefitName
 from loopcell.tasks.forecasting.splits import of_part, span_of
 from loopcell.tasks.forecasting.starts import demand_steps_between, span_between
@@ -40,7 +40,7 @@ from loopcell.tasks.forecasting.strategies import ForecastBatch, Places
 class BacktestedEstimator(SeriesEstimator):
     """An estimator whose forecasts of the past are held against what came."""
 
-    network_: ForecasterNetwork | SegmentNetwork
+    network_: AnyNetwork
     horizon: int
     season: int | None
 

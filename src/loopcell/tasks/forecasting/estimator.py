@@ -122,13 +122,14 @@ class SeriesEstimator(Estimator):
                 segments.
         """
         self._fitted()
-        network, found = demand_steps(self.network_), chosen(self._read_table(data), series)
+        demand_steps(self.network_)
+        found = chosen(self._read_table(data), series)
         column = column_of(self.targets_, target)
         one = self._scaled(found[: found.steps])
         self._note(all_rows_note([found], self.names_))
         self._demand_history(one)
         said, title = self._says(found, column), type(self).__name__
-        return inspected(network, one, column, said, title=title, named=target is not None)
+        return inspected(self.network_, one, column, said, title=title, named=target is not None)
 
     @abstractmethod
     def _says(self, series: Series, column: int) -> Said:

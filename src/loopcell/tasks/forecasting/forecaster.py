@@ -15,21 +15,22 @@ from torch import nn
 from loopcell.data import Series, Step
 from loopcell.data.examples import Scale
 from loopcell.errors import DataError, UsageError
-from loopcell.export.step_model import StepModel
+from loopcell.export.step_model import StepCheck, StepModel
 from loopcell.tasks.core.estimator.engine import BatchLoss
 from loopcell.tasks.core.settings import checked
-from loopcell.tasks.forecasting.backtests import BacktestedEstimator
 from loopcell.tasks.forecasting.beyond import demand_count, further, further_note
 from loopcell.tasks.forecasting.columns import continued, notes_of
 from loopcell.tasks.forecasting.covariates import Before
 from loopcell.tasks.forecasting.coverage import Tracked, moved_to_cover
 from loopcell.tasks.forecasting.elapsed import not_told_note, told_ahead_note
+from loopcell.tasks.forecasting.ensembles import AnyNetwork, ForecasterEnsemble, OneNetwork
 from loopcell.tasks.forecasting.examples import SeriesExamples
 from loopcell.tasks.forecasting.forecast_stream import ForecastSteps, flat_names
 from loopcell.tasks.forecasting.heads import Head, head_of
 from loopcell.tasks.forecasting.held_out import errors_of_quantiles
 from loopcell.tasks.forecasting.inspecting import Said, of_next
 from loopcell.tasks.forecasting.look_ahead import LookAhead
+from loopcell.tasks.forecasting.members import ForecasterTraining
 from loopcell.tasks.forecasting.missing import last_there
 from loopcell.tasks.forecasting.network import ForecasterNetwork, Memory
 from loopcell.tasks.forecasting.results import Forecast, in_units, with_history
@@ -41,7 +42,9 @@ from loopcell.tasks.forecasting.series_stream import StreamedSeries
 from loopcell.tasks.forecasting.settings import ForecasterSettings, demand_segments
 from loopcell.tasks.forecasting.splits import ends_of
 from loopcell.tasks.forecasting.state import SeriesState, StoredHistory
-from loopcell.tasks.forecasting.step_model import chosen_series, forecaster_step
+from loopcell.tasks.forecasting.step_checks import forecast_run, series_check
+from loopcell.tasks.forecasting.step_model import forecaster_step
+from loopcell.tasks.forecasting.step_reading import chosen_series, data_of
 from loopcell.tasks.forecasting.still import (
     Flags,
     flags_at,
@@ -54,7 +57,7 @@ from loopcell.tasks.forecasting.still import (
 from loopcell.tasks.forecasting.strategies import Direct, ForecastBatch, Places
 
 
-class Forecaster(ForecasterSettings, BacktestedEstimator, StreamedSeries[StoredHistory, Forecast]):
+class Forecaster(ForecasterSettings, ForecasterTraining, StreamedSeries[StoredHistory, Forecast]):
     """The next f steps of time series, with how far to trust them: loads, sales, sensors, counts.
 
     Its arguments are those of `TrainingSettings`, `SeriesSettings` and `ForecasterSettings` in `loopcell.tasks`, all of
@@ -64,12 +67,12 @@ class Forecaster(ForecasterSettings, BacktestedEstimator, StreamedSeries[StoredH
         targets_: the names of the K targets.
         names_: the names of the series that training had.
         still_: bool [S, K], which of their columns never varied; while they do not, they are forecast to stay.
-        network_: the trained network, with the scales of each series.
-        outcome_: how training ended.
+        network_: the trained network, with the scales of each series; of an ensemble all its networks.
+        outcome_: how training ended; outcomes_: of an ensemble, that of each of its networks.
     """
 
     task: ClassVar[str] = "forecaster"
-    network_: ForecasterNetwork | SegmentNetwork
+    network_: AnyNetwork
     still_: Flags
     _seen: Mapping[str, Seen] = MappingProxyType({})  # what training saw of each series; of old models nothing is known
 
@@ -146,7 +149,9 @@ class Forecaster(ForecasterSettings, BacktestedEstimator, StreamedSeries[StoredH
             return None
         if settings.head != "mean":
             raise UsageError(f"loss: a loss of your own is for head='mean', and the head is {settings.head!r}")
-        return partial(self.network_.loss, own=settings.loss)
+        one = self.network_
+        assert not isinstance(one, ForecasterEnsemble)  # its members learn, each by itself
+        return partial(one.loss, own=settings.loss)
 
     def _steps(self, settings: Any) -> int:
         if settings.roll_out and settings.past:
@@ -156,7 +161,7 @@ class Forecaster(ForecasterSettings, BacktestedEstimator, StreamedSeries[StoredH
             )
         return 1 if settings.roll_out else int(settings.horizon)
 
-    def _network(self, settings: Any) -> ForecasterNetwork | SegmentNetwork:
+    def _one_network(self, settings: Any) -> OneNetwork:
         demand_segments(settings)
         kind = ForecasterNetwork if settings.segment is None else SegmentNetwork
         return kind(settings, self._sizes(settings), self._head(settings), self._steps(settings))
@@ -215,8 +220,11 @@ class Forecaster(ForecasterSettings, BacktestedEstimator, StreamedSeries[StoredH
         row = chosen_series(self.names_, series)
         if self.still_[row].any():
             raise UsageError(f"{of(self.names_[row])} has a column that never varied in training: it has no scale")
-        scale = Scale(*(part[row] for part in self.scales_["targets"]))
-        return forecaster_step(self.network_, self.targets_, scale, follows=self.adapt_rate > 0)
+        return forecaster_step(self.network_, data_of(self, row), follows=self.adapt_rate > 0)
+
+    def step_check(self, data: Any, series: str | None = None) -> StepCheck:
+        """Return a series of a table as steps, with the forecaster's own answers; see `loopcell.export.verify`."""
+        return series_check(self, data, series, partial(forecast_run, self))
 
     # --- streams ---------------------------------------------------------------------------------------------------
 

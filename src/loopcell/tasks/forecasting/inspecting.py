@@ -15,7 +15,8 @@ from loopcell.data.series import shown
 from loopcell.errors import UsageError
 from loopcell.insight import Inspection, LayerView, Prediction, look_inside
 from loopcell.tasks.core.estimator import device_of
-from loopcell.tasks.core.estimator.inspecting import MOST_TRACES
+from loopcell.tasks.core.estimator.inspecting import MOST_TRACES, ensemble_notes
+from loopcell.tasks.core.networks.ensemble import first_member
 from loopcell.tasks.forecasting.network import ForecastNetwork, SeriesNetwork
 from loopcell.tasks.forecasting.scaled import ScaledSeries
 from loopcell.tasks.forecasting.strategies import ForecastBatch
@@ -76,14 +77,15 @@ def column_of(targets: Sequence[str], name: str | None) -> int:
 
 
 def demand_steps(network: SeriesNetwork) -> ForecastNetwork:
-    """Return a network that reads step by step; UsageError refuses any other, which has no state at each step."""
-    if not isinstance(network, ForecastNetwork):
+    """Return a network that reads step by step, of an ensemble the first; UsageError: it has no state at each step."""
+    first = first_member(network)
+    if not isinstance(first, ForecastNetwork):
         raise UsageError("this network reads segments, and not step by step: there is no state of each step to look at")
-    return network
+    return first
 
 
 def inspected(
-    network: ForecastNetwork, one: ScaledSeries, column: int, said: Said, *, title: str, named: bool
+    network: SeriesNetwork, one: ScaledSeries, column: int, said: Said, *, title: str, named: bool
 ) -> Inspection:
     """Return what happens inside a network while it reads a series.
 
@@ -101,12 +103,12 @@ def inspected(
     return Inspection(
         title=title,
         steps=[shown(time, one.series.zone) for time in one.series.times],
-        layers=_layers(network, one, slice(column, column + 1) if apart else slice(None)),
+        layers=_layers(demand_steps(network), one, slice(column, column + 1) if apart else slice(None)),
         traces={**_columns(one.series), **said.traces},
         predictions=said.predictions,
         predicted=said.predicted,
         answer=said.answer,
-        notes=(note if named else f"{note}; target= names another",) if apart else (),
+        notes=(*ensemble_notes(network), *((note if named else f"{note}; target= names another",) if apart else ())),
     )
 
 

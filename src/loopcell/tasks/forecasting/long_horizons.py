@@ -55,15 +55,23 @@ class TableColumn(NamedTuple):
     Attributes:
         horizon: steps ahead.
         history: steps that are read.
+        ensemble: networks, whose forecasts are averaged.
     """
 
     horizon: int
     history: int = 96
+    ensemble: int = 1
 
     @property
     def name(self) -> str:
         """Return how its column is called."""
-        return str(self.horizon) if self.history == TableColumn(0).history else f"{self.horizon} from {self.history}"
+        read = "" if self.history == TableColumn(0).history else f" from {self.history}"
+        return f"{self.horizon}{read}" + (f" ({self.ensemble} networks)" if self.ensemble > 1 else "")
+
+    @property
+    def alone(self) -> TableColumn:
+        """The same column by one network, whose settings and published figures hold."""
+        return self._replace(ensemble=1)
 
 
 COLUMNS = (TableColumn(96), TableColumn(192), TableColumn(336), TableColumn(720))
@@ -136,7 +144,7 @@ def forecaster(one: LoadSet, column: TableColumn, seed: int, *, small: bool = Fa
         seed: of all that is drawn.
         small: with 8 units and one pass over a few hundred rows, to see that it works.
     """
-    settings: dict[str, Any] = {**SETTINGS, **OTHERS.get(column, {}), **column._asdict(), "split": one.split}
+    settings: dict[str, Any] = {**SETTINGS, **OTHERS.get(column.alone, {}), **column._asdict(), "split": one.split}
     settings["season"] = 24 * one.per_hour
     if small:
         part = column.horizon + 100
@@ -184,8 +192,8 @@ def table_of(scores: Mapping[TableColumn, Sequence[ScoreTable]], name: str) -> S
         for row in next(iter(scores.values()))[0].rows
     }
     for published, known in PUBLISHED.get(name, {}).items():
-        rows[published] = {f"MSE {column.name}": known[column] for column in scores if column in known}
-    seeds = len(next(iter(scores.values())))
+        rows[published] = {f"MSE {column.name}": known[column.alone] for column in scores if column.alone in known}
+    seeds = max(map(len, scores.values()))
     return ScoreTable(
         f"{name}, standardised values of all columns, mean of {seeds} seed{'s' if seeds > 1 else ''}", rows
     )

@@ -12,10 +12,10 @@ import torch
 from loopcell.errors import InputError
 from loopcell.tasks.core.estimator.engine import private_randomness
 from loopcell.tasks.forecasting.coverage import Tracked, follow, kept_inside, tracked
-from loopcell.tasks.forecasting.network import ForecasterNetwork, Memory
+from loopcell.tasks.forecasting.ensembles import AnyNetwork
+from loopcell.tasks.forecasting.network import Memory
 from loopcell.tasks.forecasting.scaled import ScaledSeries, of
 from loopcell.tasks.forecasting.seen import Seen, first_unseen
-from loopcell.tasks.forecasting.segments import SegmentNetwork
 from loopcell.tasks.forecasting.settings import ForecasterSettings
 from loopcell.tasks.forecasting.state import StoredHistory
 from loopcell.tasks.forecasting.strategies import Direct, Floats, ForecastBatch, Places, RollOut, Strategy
@@ -31,7 +31,7 @@ class LookAhead:
         seen: the part of each series, by name, that training saw: quantiles do not follow it.
     """
 
-    network: ForecasterNetwork | SegmentNetwork
+    network: AnyNetwork
     settings: ForecasterSettings
     seen: Mapping[str, Seen] = field(default_factory=dict)
 

@@ -69,6 +69,7 @@ class SeriesNetwork(nn.Module):
         columns: of a row: K, or 1.
     """
 
+    head_kind: Head
     origins: int
 
     def __init__(self, settings: SeriesSettings, sizes: Sizes, head: Head, steps: int) -> None:
@@ -77,13 +78,6 @@ class SeriesNetwork(nn.Module):
         self.history, self.lags = settings.history, settings.lags or settings.history
         self.origins, self.multivariate = settings.history, settings.multivariate
         self.columns = sizes.targets if settings.multivariate else 1
-        self.fill = settings.fill
-        varying = sizes.known - sizes.static
-        codes = sizes.known_codes.items()
-        self.known_in = ColumnEncoder(varying, {at: count for at, count in codes if at < varying})
-        self.static_in = ColumnEncoder(sizes.static, {at - varying: count for at, count in codes if at >= varying})
-        self.past_in = ColumnEncoder(sizes.past, sizes.past_codes)
-        self.known_width = self.known_in.width + self.static_in.width
 
     @abstractmethod
     def start(self, first: Tensor) -> Memory:
@@ -129,6 +123,27 @@ class SeriesNetwork(nn.Module):
         device = next(self.parameters()).device
         ages, passed = (None if one is None else one.to(device) for one in (memory.ages, memory.passed))
         return Memory(memory.recent.to(device), memory.recurrent.to(device), ages, passed)
+
+
+class SingleNetwork(SeriesNetwork):
+    """What all networks with weights of their own have in common: they encode covariates, fill holes and learn.
+
+    Args:
+        settings: how much is read.
+        sizes: how many columns there are.
+        head: what is said of a value.
+        steps: f.
+    """
+
+    def __init__(self, settings: SeriesSettings, sizes: Sizes, head: Head, steps: int) -> None:
+        super().__init__(settings, sizes, head, steps)
+        self.fill = settings.fill
+        varying = sizes.known - sizes.static
+        codes = sizes.known_codes.items()
+        self.known_in = ColumnEncoder(varying, {at: count for at, count in codes if at < varying})
+        self.static_in = ColumnEncoder(sizes.static, {at - varying: count for at, count in codes if at >= varying})
+        self.past_in = ColumnEncoder(sizes.past, sizes.past_codes)
+        self.known_width = self.known_in.width + self.static_in.width
 
     def encoded(self, covariates: Tensor) -> Tensor:
         """Return covariates [..., P + Q] with the vectors of their categories; what is static before what is past."""
@@ -179,7 +194,7 @@ class SeriesNetwork(nn.Module):
         return Loss((losses * there).sum(), int(there.sum()))
 
 
-class ForecastNetwork(SeriesNetwork):
+class ForecastNetwork(SingleNetwork):
     """Forecasts by recurrent layers that read a series step by step.
 
     Args:

@@ -30,7 +30,7 @@ from loopcell.tasks.core.networks.many_to_one import precise
 from loopcell.tasks.core.networks.reader import recurrent_layers
 from loopcell.tasks.forecasting.heads import Head
 from loopcell.tasks.forecasting.holes import NewestValues, begun, logged, windows_of
-from loopcell.tasks.forecasting.network import Memory, SeriesNetwork
+from loopcell.tasks.forecasting.network import Memory, SingleNetwork
 from loopcell.tasks.forecasting.settings import ForecasterSettings, NormaliseName
 from loopcell.tasks.forecasting.sizes import Sizes
 
@@ -68,7 +68,7 @@ NORMALISATIONS: dict[NormaliseName, Callable[[Tensor], tuple[Tensor, Tensor]]] =
 """What is taken off windows [..., h], and by what they are divided then: both [..., 1]."""
 
 
-class SegmentNetwork(SeriesNetwork):
+class SegmentNetwork(SingleNetwork):
     """Forecasts from the segments of the last h values.
 
     Args:

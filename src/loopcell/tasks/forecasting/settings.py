@@ -205,6 +205,8 @@ class ForecasterSettings(SeriesSettings):
             for head="mean" and "quantiles". None for mse. Or a function of forecasts and of what came, both [M], on the
             scale of their series, that returns the loss of each or their mean; with head="mean" only. No file keeps
             a function.
+        ensemble: k networks in one model, which begin from k seeds (`random_state` and those after it): their means
+            and quantiles are averaged. All hold out the same newest part. It takes k times the time and the memory.
     """
 
     horizon: Steps = 24
@@ -219,6 +221,7 @@ class ForecasterSettings(SeriesSettings):
     split: Split = None
     season: PositiveInt | None = None
     loss: LossChoice = None
+    ensemble: Annotated[int, Field(ge=1, le=100)] = 1
 
     def usual(self) -> Pace:
         """Return the usual numbers of a training: those of single windows, with segments."""

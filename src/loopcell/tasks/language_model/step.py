@@ -7,6 +7,7 @@ from torch.nn import functional
 
 from loopcell.data.text import Chunk
 from loopcell.layers import State
+from loopcell.runtime import sent
 from loopcell.tasks.core.networks.clues import clue_to_gradient, clue_to_loss
 from loopcell.tasks.language_model.network import LanguageModelNetwork
 from loopcell.training.step import Clue, StepResult, TrainingStep
@@ -30,9 +31,9 @@ class LanguageModelStep(TrainingStep[Chunk, State]):
         """Run a chunk of T steps and B lanes from `state`."""
         device = self.model.device
         # Most chunks have no reset; a network without one has less to do.
-        reset = chunk.reset.to(device) if bool(chunk.reset.any()) else None
-        logits, state = self.model(chunk.inputs.to(device), state, reset)
-        targets = chunk.targets.masked_fill(~chunk.valid, IGNORED).to(device)
+        reset = sent(chunk.reset, device) if bool(chunk.reset.any()) else None
+        logits, state = self.model(sent(chunk.inputs, device), state, reset)
+        targets = sent(chunk.targets.masked_fill(~chunk.valid, IGNORED), device)
         precise = logits if logits.dtype == torch.float64 else logits.float()
         loss = functional.cross_entropy(precise.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum")
         return StepResult(loss, int(chunk.valid.sum()), state)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from loopcell.files.tensors import read_tensor_file
+from loopcell.runtime import sent
 from loopcell.tasks.core.estimator.examples import BatchT, ExampleBatches, Examples
 from loopcell.tasks.core.networks.clues import clue_to_gradient, clue_to_loss
 from loopcell.tasks.core.networks.watching import watch_of
@@ -190,5 +191,5 @@ def device_of(network: nn.Module) -> torch.device:
 
 def on_device(batch: BatchT, device: torch.device) -> BatchT:
     """Return a batch with its tensors on a device."""
-    moved: BatchT = pytree.tree_map_only(Tensor, lambda tensor: tensor.to(device), batch)
+    moved: BatchT = pytree.tree_map_only(Tensor, lambda tensor: sent(tensor, device), batch)
     return moved

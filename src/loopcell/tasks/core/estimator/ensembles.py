@@ -5,46 +5,32 @@ and the held-out score, the mean of the folds' figures, is of all examples: each
 never saw it. What a model reads by (vocabulary, labels, scales of numbers) is learned once, of all examples, so that
 all members read alike. Breiman: Bagging Predictors, 1996; Krogh, Vedelsby: Neural Network Ensembles, Cross Validation,
 and Active Learning, 1995.
-
-A member is trained as a copy of the estimator with `ensemble=1`, in a run folder of its own below that of the whole
-(`member-1`, ...), so checkpoints, curves and going on are those of any run.
 """
 
 from __future__ import annotations
 
-import copy
-import time
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import replace
 from os import PathLike
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from torch import nn
 
 from loopcell.errors import UsageError
-from loopcell.tasks.core.estimator.engine import private_randomness
 from loopcell.tasks.core.estimator.examples import Indices, SequenceExamples
 from loopcell.tasks.core.estimator.inspected import InspectedEstimator
+from loopcell.tasks.core.estimator.members import EnsembleTraining
 from loopcell.tasks.core.estimator.parts import Part
 from loopcell.tasks.core.inputs import FirstLayer
 from loopcell.tasks.core.networks.ensemble import Ensemble
 from loopcell.tasks.core.score_table import ScoreTable
-from loopcell.training.config import MOST_SEEDS
-from loopcell.training.loop import Outcome
-from loopcell.training.run_folder import RunFolder
-from loopcell.training.run_lock import only_process
 
 Fold = tuple[Indices, Indices]  # numbers of the examples to learn from, and of those held out
 
 
-def folds_of(
-    strata: Sequence[Any] | npt.NDArray[Any], count: int, seed: int, what: str = "examples"
-) -> list[Fold]:
+def folds_of(strata: Sequence[Any] | npt.NDArray[Any], count: int, seed: int, what: str = "examples") -> list[Fold]:
     """Divide examples into folds with the same share of each stratum, within one example.
 
     Args:
@@ -77,15 +63,9 @@ def demand_free_of_others(settings: Any, validation: object) -> None:
         raise UsageError("an ensemble begins anew: its members would be scored on folds that they learned from before")
 
 
-class EnsembledEstimator(InspectedEstimator):
-    """An estimator of sequences whose network may be several.
+class EnsembledEstimator(InspectedEstimator, EnsembleTraining):
+    """An estimator of sequences whose network may be several."""
 
-    Attributes:
-        outcomes_: how the training of each network of an ensemble ended.
-    """
-
-    ensemble = 1
-    outcomes_: list[Outcome]
     _folds: list[Fold] | None = None  # which examples each network learned from, and which it held out
 
     @abstractmethod
@@ -107,57 +87,14 @@ class EnsembledEstimator(InspectedEstimator):
         """Return what each fold of an ensemble has the same share of; nothing where targets are no labels."""
         return [0] * len(y)
 
-    def _member(self, number: int) -> Self:
-        """Return one of an ensemble's networks, from 0, as an estimator of its own."""
-        network = self._fitted()
-        assert isinstance(network, Ensemble)
-        member = copy.copy(self)
-        member.ensemble, member.network_ = 1, network.members[number]
-        member.random_state_ = (self.random_state_ + number) % MOST_SEEDS
-        return member
-
     def _train_ensemble(self, examples: SequenceExamples, run: str | PathLike[str] | None, *, resumed: bool) -> None:
-        """Train the networks of an ensemble one after the other; an interruption leaves those that are trained."""
-        folder = None if run is None else RunFolder(Path(run))
-        with ExitStack() as stack:
-            if folder is not None:
-                stack.enter_context(only_process(folder))
-                own = {"seed": self.random_state_, "fingerprint": self._fingerprint(examples)}
-                self._prepare_run(folder, own, resumed)
-            members: list[Self] = []
-            for number, fold in enumerate(self._folds or ()):
-                members.append(self._trained_member(number, examples, fold, folder, resumed=resumed))
-                self.network_.get_buffer("trained").fill_(number + 1)
-                if members[-1].outcome_.reason == "interrupted":
-                    break
-        self._take_outcomes(members)
+        """Train the networks of an ensemble, each on the examples outside its fold."""
 
-    def _take_outcomes(self, members: Sequence[Self]) -> None:
-        self.outcomes_ = [member.outcome_ for member in members]
-        self.outcome_, self.pace_ = members[-1].outcome_, members[-1].pace_
-        self.history_ = [{"member": at + 1, **row} for at, member in enumerate(members) for row in member.history_]
-        self.notes_ += [note for member in members for note in member.notes_]
-        self.network_.eval()
+        def parts(number: int) -> tuple[SequenceExamples, SequenceExamples]:
+            rest, fold = (self._folds or [])[number]
+            return examples.take(rest), examples.take(fold)
 
-    def _trained_member(
-        self, number: int, examples: SequenceExamples, fold: Fold, run: RunFolder | None, *, resumed: bool
-    ) -> Self:
-        """Train one network, with its share of the time limit and in its own folder."""
-        share = None if self.time_limit is None else float(self.time_limit) / self.ensemble
-        member, path = self._member(number), None if run is None else run.path / f"{run.MEMBER}{number + 1}"
-        spoken_of = f"member {number + 1} of {self.ensemble}: "
-        own: dict[str, Any] = {"_spoken_of": spoken_of, "notes_": [], "time_limit": share}
-        if number:  # reading the data was a part of the first one's time
-            own["_started"] = time.monotonic()
-        member.__dict__.update(own, _context=replace(self._context, source=None))
-        training, held_out = map(examples.take, fold)
-        with private_randomness(member.random_state_):
-            member._learn_from(  # noqa: SLF001 - a copy of its own
-                training, held_out, member.random_state_, path, resumed=resumed and _began(path)
-            )
-        if path is not None:
-            member.save(RunFolder(path).model)
-        return member
+        self._train_members(examples, parts, run, resumed=resumed)
 
     def _learn_from(
         self,
@@ -206,17 +143,6 @@ def first_layers(network: nn.Module) -> Iterator[FirstLayer]:
         first = one.get_submodule("reader").get_submodule("first")
         assert isinstance(first, FirstLayer)
         yield first
-
-
-def _began(path: Path | None) -> bool:
-    """Return whether there is a run to go on with; what is left of one that never began is removed."""
-    if path is None or not path.exists():
-        return False
-    run = RunFolder(path)
-    if run.never_began():
-        run.clear()
-        return False
-    return True
 
 
 def mean_table(tables: Sequence[ScoreTable], sizes: Sequence[int]) -> ScoreTable:

@@ -18,6 +18,7 @@ class Ensemble(nn.Module):
     Args:
         make: makes a member.
         size: how many there are.
+        beside: arguments of a class that stands beside this one among the bases.
 
     Attributes:
         trained: int64, how many of them training came to; the others do not count.
@@ -25,8 +26,8 @@ class Ensemble(nn.Module):
 
     trained: Tensor
 
-    def __init__(self, make: Callable[[], nn.Module], size: int) -> None:
-        super().__init__()
+    def __init__(self, make: Callable[[], nn.Module], size: int, *beside: Any) -> None:
+        super().__init__(*beside)
         self.members = nn.ModuleList(make() for _ in range(size))
         self.register_buffer("trained", torch.tensor(size))
 
@@ -51,6 +52,11 @@ class Ensemble(nn.Module):
 def first_member(network: nn.Module) -> nn.Module:
     """Return the network itself, or of an ensemble its first member."""
     return network.members[0] if isinstance(network, Ensemble) else network
+
+
+def members_of(network: nn.Module) -> list[Any]:
+    """Return the networks whose answers count: those of an ensemble that were trained, or the network itself."""
+    return network.learned() if isinstance(network, Ensemble) else [network]
 
 
 def mean(parts: list[Tensor]) -> Tensor:
