@@ -21,8 +21,9 @@ from loopcell.runtime.execute import Executable
 from loopcell.runtime.further_input import FurtherInput
 from loopcell.runtime.kernels import KernelCall, threads_for
 from loopcell.runtime.narrow import NarrowStep, check_width, narrow_step
-from loopcell.runtime.native_stack import Layers, native_is_tried, run_native_stack
+from loopcell.runtime.native_stack import Layers, run_native_stack
 from loopcell.runtime.plan import Plan, choose
+from loopcell.runtime.routes import native_is_tried
 from loopcell.runtime.transfer import sent
 
 __all__ = [

@@ -23,7 +23,7 @@ from loopcell.runtime.half import converted, converted_weights
 from loopcell.runtime.obstacles import DROPPED_TWICE
 from loopcell.runtime.on_native import form_of, has_nothing
 from loopcell.runtime.programs import gradients_of
-from loopcell.runtime.routes import Route, candidates, route
+from loopcell.runtime.routes import Route, route
 from loopcell.runtime.twice import differentiable_twice
 
 StackResults = tuple[Tensor, dict[str, Tensor]]
@@ -45,12 +45,6 @@ class Layers:
     directions: int
     dropout: float
     training: bool
-
-
-def native_is_tried(device: torch.device) -> bool:
-    """Return True if torch's own operator is tried on a device, as things stand now."""
-    # The compiler cannot read what is asked for; it is told by `backend_of_operator`.
-    return not torch.compiler.is_compiling() and "native" in candidates(device)
 
 
 def run_native_stack(

@@ -61,6 +61,12 @@ def candidates(device: torch.device) -> tuple[str, ...]:
     return () if asked == "reference" else (asked,)
 
 
+def native_is_tried(device: torch.device) -> bool:
+    """Return True if torch's own operator is tried on a device, as things stand now."""
+    # The compiler cannot read what is asked for; it is told by `backend_of_operator`.
+    return not torch.compiler.is_compiling() and "native" in candidates(device)
+
+
 def obstacle(
     backend: str,
     device: torch.device,

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from loopcell.backends.weights import ParameterSlice, WeightLayout, Weights
-from loopcell.passes.recognise import TorchGate, Term, TorchForm
+from loopcell.passes.recognise import Term, TorchForm, TorchGate
 
 
 def operator_weights(form: TorchForm, weights: Weights, inputs: int, outputs: int) -> list[Tensor]:

@@ -52,6 +52,8 @@ _MOST_FORWARD, _MOST_REVERSE = 128, 64
 _WIDEST_STREAMED, _WIDEST_HELD = 512, 1024
 """Sizes up to which weights are read at every step from the cache of all, and up to which blocks of them are held."""
 
+_DEEPEST_HELD = 256
+"""The depth of a product up to which a block's weights are held as one: more take minutes to compile."""
 _MOST_NUMBERS = 1024
 """Of a block [rows, units]: with more, the values of a step did not fit into the registers of the cells tried."""
 
@@ -122,6 +124,7 @@ def _persistent(
     # Without tensor cores each thread would hold a share of the weights in registers, which are too few: the weights of
     # a block then stay in the first cache of its processor by themselves.
     on_tensor_cores = itemsize == 2 or (itemsize == 4 and torch.get_float32_matmul_precision() == "medium")
+    held = on_tensor_cores and block_of(width) <= _DEEPEST_HELD
     # Few rows in few units first: the smaller a program, the sooner it is at the barrier.
     for rows in (16, 32, 64):
         for units in (16, 32, 64):
@@ -130,5 +133,5 @@ def _persistent(
             fits = itemsize * (depth * units + rows * block_of(width)) <= limits.shared
             if programs <= limits.processors and fits and rows * units <= _MOST_NUMBERS:
                 warps = 4 if rows * units <= 256 else 8
-                return KernelChoice("persistent", rows=rows, units=units, warps=warps, held=on_tensor_cores)
+                return KernelChoice("persistent", rows=rows, units=units, warps=warps, held=held)
     return None
