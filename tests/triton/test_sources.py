@@ -56,5 +56,6 @@ def test_what_kernels_carry_from_step_to_step_is_no_shorter_than_float32():
 
 def test_kernels_compile_for_a_gpu_that_is_not_here():
     setting = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", COMPILE], env=setting, capture_output=True, text=True)
+    command = [sys.executable, "-W", "ignore", "-c", COMPILE]
+    done = subprocess.run(command, env=setting, check=False, capture_output=True, text=True)
     assert not done.returncode, done.stderr
