@@ -64,11 +64,12 @@ def main(words: Sequence[str] | None = None) -> None:
     warnings.simplefilter("ignore", EquationWarning)  # drawn cells have values that nobody uses
     table = SuiteFile(FILE, heading(triton=version("triton")))
     wrong = []
-    for start in range(*asked.seeds, PART):
+    first, last = asked.seeds
+    for start in range(first, last, PART):
         part = f"{start}-"
         if part in table.parts and not asked.check:
             continue
-        rows = [result_of(seed) for seed in range(start, min(start + PART, asked.seeds[1]))]
+        rows = [result_of(seed) for seed in range(start, min(start + PART, last))]
         for row in rows:
             print(*row.values(), sep="  ", flush=True)
         wrong += [str(row) for row in rows if not str(row["result"]).startswith(("equal", "borderline", "not finite"))]
