@@ -4,6 +4,7 @@
 # make docs-serve  the same, and show it at http://127.0.0.1:8000
 # make check    lint, types, import walls and cycles, sizes, words
 # make bench    measure beside torch.nn, JAX and ONNX Runtime what is not measured yet (ARGS="--help" for more)
+# make bench-gpu  check and measure on the GPU that is here, in ten minutes, with PYTHON's own PyTorch (ARGS="--help" for more)
 # make fuzz     give every loader hostile files for ten minutes, and go on with it the next time (ARGS="--help" for more)
 # make clients  other projects run with torch.nn and with ours in its place (ARGS="skorch flair"); installs them, slow
 # make clean    remove .venv and what the tools leave behind
@@ -25,7 +26,7 @@ PIP := $(RUN) -m pip --disable-pip-version-check install -c constraints.txt
 OLD_ENOUGH := import sys; v = sys.version_info[:2]; v >= (3, 11) or sys.exit( \
 	"loopcell needs Python 3.11 or newer, and %s is Python %d.%d: name another, as in make PYTHON=python3.12" % ((sys.argv[1],) + v))
 
-.PHONY: help demo test docs docs-serve check bench fuzz clients lint types walls cycles size words clean
+.PHONY: help demo test docs docs-serve check bench bench-gpu fuzz clients lint types walls cycles size words clean
 .DELETE_ON_ERROR:
 
 help:
@@ -70,6 +71,10 @@ words: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-bench
 	$(RUN) -m benchmarks $(ARGS)
+
+# No environment of its own: a machine with a GPU has the PyTorch that fits its driver, and often no network.
+bench-gpu:
+	PYTHONPATH=src:. "$(PYTHON)" -m benchmarks.gpu $(ARGS)
 
 fuzz: $(VENV)/.installed-dev
 	$(RUN) -m benchmarks.fuzz_files $(ARGS)

@@ -39,6 +39,7 @@ CONCEPTS = (
     "sequences", "what-a-cell-is", "bptt", "vanishing-gradients", "lstm", "gru", "what-a-gate-learned", "one-to-one",
     "many-to-one", "many-to-many-aligned", "one-to-many", "encoder-decoder", "many-to-many-over-time", "which-cell",
     "word-vectors", "how-a-cell-becomes-a-program", "how-a-kernel-is-made",
+    "how-a-triton-kernel-is-made", "gpus",
 )  # fmt: skip
 
 NAVIGATION: tuple[tuple[str, str, tuple[str, ...]], ...] = (

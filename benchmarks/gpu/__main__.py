@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -26,28 +27,39 @@ from loopcell.files import atomic_write
 
 Job = Callable[[Session], Iterator[Row]]
 
-JOBS: dict[str, Job] = {
-    "registered": correctness.registered,
-    "half": correctness.half,
-    "own_cells": figures.own_cells,
-    "steps": figures.steps,
-    "soft_spots": figures.soft_spots,
-    "resets": figures.resets,
-    "flashrnn": figures.flashrnn,
-    "scans": figures.scans,
-    "memory": figures.memory,
-    "compile_times": figures.compile_times,
-    "no_synchronisation": by_hand.no_synchronisation,
-    "checkpoints": by_hand.checkpoints,
-    "mixed_precision": by_hand.mixed_precision,
-    "drawn": correctness.drawn,
-    "sanitized": correctness.sanitized,
-    "estimators": by_hand.estimators,
-    "two_processes": by_hand.two_processes,
-    "compiled_loops": figures.compiled_loops,
-    "grid": figures.grid,
+
+@dataclass(frozen=True)
+class Planned:
+    """A job, and how many seconds of a run it may take."""
+
+    job: Job
+    seconds: float
+
+
+JOBS: dict[str, Planned] = {
+    "registered": Planned(correctness.registered, 100),
+    "half": Planned(correctness.half, 40),
+    "grid": Planned(figures.grid, 60),
+    "own_cells": Planned(figures.own_cells, 60),
+    "steps": Planned(figures.steps, 30),
+    "soft_spots": Planned(figures.soft_spots, 40),
+    "resets": Planned(figures.resets, 50),
+    "flashrnn": Planned(figures.flashrnn, 15),
+    "scans": Planned(figures.scans, 30),
+    "memory": Planned(figures.memory, 20),
+    "compile_times": Planned(figures.compile_times, 30),
+    "no_synchronisation": Planned(by_hand.no_synchronisation, 30),
+    "checkpoints": Planned(by_hand.checkpoints, 10),
+    "mixed_precision": Planned(by_hand.mixed_precision, 30),
+    "drawn": Planned(correctness.drawn, 60),
+    "sanitized": Planned(correctness.sanitized, 60),
+    "two_processes": Planned(by_hand.two_processes, 30),
+    "estimators": Planned(by_hand.estimators, 40),
+    "compiled_loops": Planned(figures.compiled_loops, 90),
+    "rest_of_grid": Planned(figures.rest_of_grid, 120),
+    "sizes": Planned(correctness.sizes, 120),
 }
-"""What is run, in order of value."""
+"""What is run, in order of value; what a job does not take is left for those after it."""
 
 
 def rows_of(name: str, job: Job, session: Session) -> Iterator[Row]:
@@ -69,7 +81,7 @@ def measured(session: Session, names: Sequence[str], keep: Callable[[list[Row]],
     """Run jobs; `keep` is given all rows so far after each."""
     rows: list[Row] = []
     for name in names:
-        for row in rows_of(name, JOBS[name], session):
+        for row in rows_of(name, JOBS[name].job, session.part(JOBS[name].seconds)):
             print(*row.as_json().values(), sep="  ", flush=True)
             rows.append(row)
         keep(rows)

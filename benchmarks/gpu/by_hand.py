@@ -1,4 +1,4 @@
-"""What is to be seen on a device beside figures: estimators, precision, checkpoints, no waiting, two processes."""
+"""Checks on a device beside its figures: estimators, precision, checkpoints, no waiting, two processes."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ def checkpoints(session: Session) -> Iterator[Row]:
     yield Row(FIGURE, "a state of 3 rows, LSTM", held, unit="bytes", note=f"on {next(iter(state.values())).device}")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "all.safetensors"
-        save_file({**net.state_dict(), **{f"state.{name}": tensor.contiguous() for name, tensor in state.items()}}, path)
+        save_file(
+            {**net.state_dict(), **{f"state.{name}": tensor.contiguous() for name, tensor in state.items()}}, path
+        )
         there = load_file(path, device="cpu")
     weights = {name: tensor for name, tensor in there.items() if not name.startswith("state.")}
     same = all(torch.equal(tensor.cpu(), there[name]) for name, tensor in net.state_dict().items())
@@ -109,7 +111,9 @@ def estimators(session: Session) -> Iterator[Row]:
             return
         answers = [fit(device) for device in ("cpu", session.device.type)]
         error = float(np.abs(answers[1] - answers[0]).max() / max(1.0, np.abs(answers[0]).max()))
-        yield Row(FIGURE, f"trained on both: {name}", error, bar="<= 0.02", holds=error <= 0.02, unit="largest difference")
+        yield Row(
+            FIGURE, f"trained on both: {name}", error, bar="<= 0.02", holds=error <= 0.02, unit="largest difference"
+        )
 
 
 def _estimators() -> dict[str, Callable[[str], Any]]:
@@ -134,7 +138,7 @@ def _estimators() -> dict[str, Callable[[str], Any]]:
         series = np.sin(np.arange(200) / 5).astype(np.float32)
         wanted = {name: value for name, value in settings.items() if name != "embedding_size"}
         model = Forecaster(**{**wanted, "device": device}, history=20, horizon=5).fit(series)
-        return np.asarray(model.predict(series), dtype=float)
+        return np.asarray(model.predict(series)[0].mean, dtype=float)
 
     return {
         "SequenceClassifier": of(SequenceClassifier, words, "predict_proba"),
@@ -158,7 +162,9 @@ def two_processes(session: Session) -> Iterator[Row]:
             yield Row(FIGURE, "two processes, gloo", note=f"not done within {limit:.0f} s")
             return
         if done.returncode:
-            yield Row(FIGURE, "two processes, gloo", holds=False, note="".join(done.stderr.strip().splitlines()[-1:])[:300])
+            yield Row(
+                FIGURE, "two processes, gloo", holds=False, note="".join(done.stderr.strip().splitlines()[-1:])[:300]
+            )
             return
         found = load_file(path)
     error = max(relative_error(found[name], gradient.cpu()) for name, gradient in expected.items())

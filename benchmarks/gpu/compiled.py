@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+Attributes = Mapping[tuple[int, ...], list[list[Any]]]
+
 
 @dataclass(frozen=True)
 class Device:
@@ -20,17 +22,19 @@ class Device:
         capability: its compute capability, such as 90 for 9.0.
         name: cards that have it.
         shared: bytes of shared memory that one program may have.
+        processors: multiprocessors.
     """
 
     capability: int
     name: str
     shared: int
+    processors: int
 
 
 DEVICES = (
-    Device(80, "A100", 163 * 1024),
-    Device(90, "H100, H200", 227 * 1024),
-    Device(100, "B200", 227 * 1024),
+    Device(80, "A100", 163 * 1024, 108),
+    Device(90, "H100, H200", 227 * 1024, 132),
+    Device(100, "B200", 227 * 1024, 148),
 )
 """NVIDIA, CUDA C++ Programming Guide, table "Technical Specifications per Compute Capability"."""
 
@@ -47,7 +51,7 @@ class Variant:
         signature: types of the arguments, as Triton spells them; "constexpr" for constants.
         constants: values of the constants, by name.
         options: warps, stages.
-        aligned: arguments that are multiples of 16, as a call's pointers and strides are where sizes are.
+        aligned: what is known of arguments by their places, as Triton spells it: multiples of 16 where sizes are.
     """
 
     cell: str
@@ -57,17 +61,17 @@ class Variant:
     signature: Mapping[str, str]
     constants: Mapping[str, Any]
     options: Mapping[str, Any] = field(default_factory=dict)
-    aligned: frozenset[str] = frozenset()
+    aligned: Attributes = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        """How tables call it."""
+        """The name that tables have for it."""
         return f"{self.cell} {self.kind} {self.dtype}"
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What a compiled kernel asks of its device.
+    """The needs of a compiled kernel.
 
     Attributes:
         registers: of a thread.
@@ -90,9 +94,7 @@ def compiled(variant: Variant, device: Device) -> Resources:
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    names = variant.function.arg_names
-    attributes = {(names.index(name),): [["tt.divisibility", 16]] for name in names if name in variant.aligned}
-    source = ASTSource(variant.function, dict(variant.signature), dict(variant.constants), attributes)
+    source = ASTSource(variant.function, dict(variant.signature), dict(variant.constants), dict(variant.aligned))
     begin = time.perf_counter()
     options = {"enable_fp_fusion": True, **variant.options}
     kernel = compile_source(source, target=GPUTarget("cuda", device.capability, 32), options=options)

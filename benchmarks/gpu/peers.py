@@ -9,14 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from benchmarks.gpu.session import Absent, Call
+from benchmarks.gpu.session import Call
 from loopcell.backends.scan import ScanRunner
-
-__all__ = ["Absent", "accelerated_scan", "scan_runner", "split_and_padded", "torchrl"]
 
 
 def split_and_padded(net: nn.Module, x: Tensor, reset: Tensor, ready: Callable[[Any, Tensor], Call]) -> Call:
-    """Return the usual way around resets: every episode a row of its own, padded to the longest, and put together again.
+    """Return the usual way around resets: every episode a row of its own, padded to the longest.
 
     Splitting is not timed: a data loader may have done it.
     """
@@ -27,7 +25,7 @@ def split_and_padded(net: nn.Module, x: Tensor, reset: Tensor, ready: Callable[[
 def _episodes(x: Tensor, starts: Tensor) -> list[Tensor]:
     at = sorted({0, *torch.nonzero(starts).flatten().tolist()})
     lengths = [stop - start for start, stop in zip(at, [*at[1:], len(x)], strict=True)]
-    return list(x.split(lengths))
+    return list(torch.split(x, lengths))
 
 
 def torchrl(cell: str, net: nn.Module, x: Tensor, reset: Tensor, job: str) -> Call:
@@ -63,10 +61,12 @@ def torchrl(cell: str, net: nn.Module, x: Tensor, reset: Tensor, job: str) -> Ca
     return run
 
 
-def scan_runner() -> ScanRunner:
-    """Return our scan's kernels."""
-    from loopcell.backends.triton.scan.launch import triton_scan
-
+def scan_runner() -> ScanRunner | None:
+    """Return our scan's kernels; None where Triton is not installed."""
+    try:
+        from loopcell.backends.triton.scan.launch import triton_scan
+    except ImportError:
+        return None
     return triton_scan
 
 

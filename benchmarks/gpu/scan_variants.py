@@ -21,7 +21,7 @@ def scan_variants() -> Iterator[Variant]:
             "REVERSE": reverse,
             "RESTARTS": restarts,
             "LANES": launch.MOST_LANES,
-            "SUMS": kernels.tl.float64 if dtype == "fp64" else kernels.tl.float32,
+            "DOUBLE": dtype == "fp64",
             "coefficient_unit": 1,  # a size or stride of 1 is a constant to Triton
             "offset_unit": 1,
         }
@@ -34,11 +34,13 @@ def scan_variants() -> Iterator[Variant]:
 
 def _variant(function: Any, kind: str, dtype: str, constants: dict[str, Any]) -> Variant:
     sums = "fp64" if dtype == "fp64" else "fp32"
-    types = {name: f"*{dtype}" for name in ("coefficient", "offset", "states")}
-    types |= {name: f"*{sums}" for name in ("share", "mantissa", "carry", "first")}
+    types = dict.fromkeys(("coefficient", "offset", "states"), f"*{dtype}")
+    types |= dict.fromkeys(("share", "mantissa", "carry", "first"), f"*{sums}")
     types |= {"restart": "*i32", "exponent": "*i32"}
     types |= {f"{tensor}_{axis}": "i32" for tensor in ("coefficient", "offset") for axis in STEPS}
     constants = {name: value for name, value in constants.items() if name in function.arg_names}
     signature = {name: "constexpr" if name in constants else types.get(name, "i32") for name in function.arg_names}
-    aligned = frozenset(signature) - {"steps", "blocks", "block_steps"} - frozenset(constants)
+    loose = {"steps", "blocks", "block_steps", *constants}
+    places = (place for place, name in enumerate(function.arg_names) if name not in loose)
+    aligned: dict[tuple[int, ...], list[list[Any]]] = {(place,): [["tt.divisibility", 16]] for place in places}
     return Variant("scan", kind, dtype, function, signature, constants, {"num_warps": 1}, aligned)

@@ -19,7 +19,7 @@ BLOCK = 0.02
 
 @dataclass(frozen=True)
 class Absent:
-    """What could not be run, and why."""
+    """A peer that could not be run, and why."""
 
     reason: str
 
@@ -74,6 +74,10 @@ class Session:
         """Return how many seconds are left."""
         return self._ends - time.monotonic()
 
+    def part(self, seconds: float) -> Session:
+        """Return the same device with less time: at most what is left here."""
+        return Session(self.device, min(seconds, self.left()))
+
     def small(self, size: int, most: int = 8) -> int:
         """Return a size, cut down in a dry run."""
         return min(size, most) if self.dry else size
@@ -90,13 +94,13 @@ class Session:
             for _ in range(repeats):
                 call()
             return (time.perf_counter() - begin) / repeats
-        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
         start.record()
         for _ in range(repeats):
             call()
         end.record()
         end.synchronize()
-        return start.elapsed_time(end) / 1000 / repeats
+        return float(start.elapsed_time(end)) / 1000 / repeats
 
     def alternate(self, calls: Mapping[str, Call], rounds: int = 7) -> dict[str, list[float]]:
         """Return seconds of each call, which take turns, one entry a round."""
@@ -128,13 +132,20 @@ class Session:
 
 
 def beside(
-    session: Session, figure: str, case: str, ours: Call, theirs: Mapping[str, Call | Absent], bars: Mapping[str, float], note: str
+    session: Session,
+    figure: str,
+    case: str,
+    ours: Call,
+    theirs: Mapping[str, Call | Absent],
+    bars: Mapping[str, float],
+    note: str,
 ) -> Iterator[Row]:
     """Time a call beside its peers, in turns; yield a row a peer.
 
     Args:
         session: where.
-        figure, case: what.
+        figure: what is measured.
+        case: of what.
         ours: our call.
         theirs: the peers' calls by name; a peer that is absent gets a row that says so.
         bars: for how many times as fast we should be, by peer.

@@ -3,13 +3,12 @@
 import pytest
 import torch
 
-from loopcell import cell, cells, sigmoid, tanh
+from loopcell import cells
 from loopcell.backends.lengths import Lengths
 from loopcell.backends.reference import ReferenceProgram, run
 from loopcell.backends.reference.scan import blocked_scan, run_scanned, scanned_program
 from loopcell.backends.scan import scan_states
 from loopcell.cells import zoneout
-from loopcell.equations.keys import Key
 from loopcell.passes import build_program
 from loopcell.testing import assert_all_close
 from tests.laws.table import case
@@ -18,7 +17,13 @@ from tests.passes.test_scan import highway, smoothed_twice
 
 CELLS = {
     equations.name: equations
-    for equations in (cells.get("min_gru"), cells.get("min_lstm"), zoneout(cells.get("min_gru"), 0.2), highway, smoothed_twice)
+    for equations in (
+        cells.get("min_gru"),
+        cells.get("min_lstm"),
+        zoneout(cells.get("min_gru"), 0.2),
+        highway,
+        smoothed_twice,
+    )
 }
 
 

@@ -31,6 +31,12 @@ def test_every_pointwise_op_is_spelled_in_c():
     assert_rows(IN_C, COMPUTED - {"matmul", "matmul_t", "sum"}, "backends/c/codegen/spelling.py")
 
 
+def test_every_pointwise_op_is_spelled_in_triton():
+    from loopcell.backends.triton.spelling import SPELLING as IN_TRITON
+
+    assert_rows(IN_TRITON, COMPUTED - {"matmul", "matmul_t", "sum"}, "backends/triton/spelling.py")
+
+
 def test_every_op_is_spelled_in_torch():
     assert_rows(SPELLING, COMPUTED, "backends/reference/spelling.py")
     called = {spelling.partition("(")[0] for spelling in SPELLING.values() if "(" in spelling}

@@ -27,7 +27,8 @@ def scan_states(
 
     Args:
         run: what computes it.
-        coefficient, offset: a and b, [T, B, n].
+        coefficient: a, [T, B, n].
+        offset: b, [T, B, n].
         first: the state before the first step, [B, n].
         restart: bool [T, B], true where a row's state becomes 0 before the step, whatever it was. Or None.
 

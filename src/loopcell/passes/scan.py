@@ -76,7 +76,7 @@ def scan(loop: Graph) -> ScannedLoop | None:
 
 
 @dataclass(frozen=True)
-class _Affine:
+class _AffineForm:
     """A value as slope * state + rest; a slope or rest of None is 0."""
 
     slope: Value | None
@@ -99,17 +99,17 @@ def _vector(builder: Builder, value: Value | None, size: str) -> Value:
     return value if value.node.dims or not size else builder.apply("expand", value, name=size)
 
 
-def _forms(builder: Builder, loop: Graph, state: str, known: list[str]) -> list[_Affine | None]:
+def _forms(builder: Builder, loop: Graph, state: str, known: list[str]) -> list[_AffineForm | None]:
     """Return every value of the loop as an affine function of a state; None where it is none."""
     places = _places_after(loop, known)
-    forms: list[_Affine | None] = []
+    forms: list[_AffineForm | None] = []
     for index, node in enumerate(loop.nodes):
         if index in places:
-            form: _Affine | None = _Affine(None, builder.leaf(*places[index], node.dims))
+            form: _AffineForm | None = _AffineForm(None, builder.leaf(*places[index], node.dims))
         elif node.op == "state" and node.name not in known:
-            form = _Affine(builder.constant(1.0), None) if node.name == state else None
+            form = _AffineForm(builder.constant(1.0), None) if node.name == state else None
         elif node.op in LEAVES:
-            form = _Affine(None, builder.add(node))
+            form = _AffineForm(None, builder.add(node))
         else:
             operands = [forms[arg] for arg in node.args]
             form = _applied(builder, node, [operand for operand in operands if operand is not None], len(operands))
@@ -117,27 +117,27 @@ def _forms(builder: Builder, loop: Graph, state: str, known: list[str]) -> list[
     return forms
 
 
-def _applied(builder: Builder, node: Node, operands: list[_Affine], count: int) -> _Affine | None:
+def _applied(builder: Builder, node: Node, operands: list[_AffineForm], count: int) -> _AffineForm | None:
     if len(operands) < count:
         return None
     if all(operand.slope is None for operand in operands):
-        return _Affine(None, builder.apply(node.op, *_rests(builder, operands), name=node.name))
+        return _AffineForm(None, builder.apply(node.op, *_rests(builder, operands), name=node.name))
     rule = _RULES.get(node.op)
     return rule(builder, node, *operands) if rule else None
 
 
-def _rests(builder: Builder, operands: list[_Affine]) -> list[Value]:
+def _rests(builder: Builder, operands: list[_AffineForm]) -> list[Value]:
     return [builder.constant(0.0) if operand.rest is None else operand.rest for operand in operands]
 
 
-def _each(part: Callable[[Value], Value], form: _Affine) -> _Affine:
+def _each(part: Callable[[Value], Value], form: _AffineForm) -> _AffineForm:
     """Apply a linear function to slope and rest."""
     slope, rest = (None if value is None else part(value) for value in (form.slope, form.rest))
-    return _Affine(slope, rest)
+    return _AffineForm(slope, rest)
 
 
-def _sum(_: Builder, __: Node, a: _Affine, b: _Affine) -> _Affine:
-    return _Affine(_added(a.slope, b.slope), _added(a.rest, b.rest))
+def _sum(_: Builder, __: Node, a: _AffineForm, b: _AffineForm) -> _AffineForm:
+    return _AffineForm(_added(a.slope, b.slope), _added(a.rest, b.rest))
 
 
 def _added(left: Value | None, right: Value | None) -> Value | None:
@@ -146,11 +146,11 @@ def _added(left: Value | None, right: Value | None) -> Value | None:
     return left + right
 
 
-def _difference(builder: Builder, node: Node, a: _Affine, b: _Affine) -> _Affine:
+def _difference(builder: Builder, node: Node, a: _AffineForm, b: _AffineForm) -> _AffineForm:
     return _sum(builder, node, a, _each(lambda value: -value, b))
 
 
-def _product(builder: Builder, _: Node, a: _Affine, b: _Affine) -> _Affine | None:
+def _product(builder: Builder, _: Node, a: _AffineForm, b: _AffineForm) -> _AffineForm | None:
     if a.slope is not None and b.slope is not None:
         return None
     factor, form = (a, b) if a.slope is None else (b, a)
@@ -158,14 +158,14 @@ def _product(builder: Builder, _: Node, a: _Affine, b: _Affine) -> _Affine | Non
     return _each(lambda value: value * number, form)
 
 
-def _quotient(builder: Builder, _: Node, a: _Affine, b: _Affine) -> _Affine | None:
+def _quotient(builder: Builder, _: Node, a: _AffineForm, b: _AffineForm) -> _AffineForm | None:
     if b.slope is not None:
         return None
     (number,) = _rests(builder, [b])
     return _each(lambda value: value / number, a)
 
 
-def _choice(builder: Builder, _: Node, condition: _Affine, a: _Affine, b: _Affine) -> _Affine | None:
+def _choice(builder: Builder, _: Node, condition: _AffineForm, a: _AffineForm, b: _AffineForm) -> _AffineForm | None:
     if condition.slope is not None:
         return None
     (test,) = _rests(builder, [condition])
@@ -173,10 +173,10 @@ def _choice(builder: Builder, _: Node, condition: _Affine, a: _Affine, b: _Affin
     def chosen(left: Value | None, right: Value | None) -> Value:
         return builder.apply("where", test, 0.0 if left is None else left, 0.0 if right is None else right)
 
-    return _Affine(chosen(a.slope, b.slope), chosen(a.rest, b.rest))
+    return _AffineForm(chosen(a.slope, b.slope), chosen(a.rest, b.rest))
 
 
-_RULES: dict[str, Callable[..., _Affine | None]] = {
+_RULES: dict[str, Callable[..., _AffineForm | None]] = {
     "add": _sum,
     "sub": _difference,
     "neg": lambda _, __, a: _each(lambda value: -value, a),

@@ -124,7 +124,7 @@ class _KernelFunction(torch.autograd.Function):
         ctx.save_for_backward(*to_save)
         ctx.shapes = [tensor.shape for tensor in to_save]
         ctx.dtype = saved.block.dtype
-        ctx.output = None if saved.steps is None else _Version(results[0])
+        ctx.output = None if saved.steps is None else Version(results[0])
         ctx.mark_non_differentiable(*results[1 + len(call.bound.signature.kernels.states) :])
         ctx.set_materialize_grads(False)  # a gradient that is not there comes as None, for which nothing is computed
         return tuple(results)
@@ -175,7 +175,7 @@ def check_returned(saved: Sequence[Tensor], shapes: Sequence[torch.Size], dtype:
             )
 
 
-class _Version:
+class Version:
     """The version of an output, without holding its memory: tells later whether the output was written to."""
 
     def __init__(self, output: Tensor) -> None:

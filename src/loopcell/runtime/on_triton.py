@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -18,12 +19,12 @@ from loopcell.backends.reference import ReferenceProgram
 from loopcell.backends.reference.scan import run_scanned, scanned_program
 from loopcell.backends.reference.sequence import run_loop
 from loopcell.backends.scan import ScanRunner
-from loopcell.backends.triton import Kernels, Saved, Shape, device_obstacle, kernels_of
+from loopcell.backends.triton import CallShape, LoopKernels, Saved, choose, device_obstacle, kernels_of, limits_of
 from loopcell.backends.weights import Weights
 from loopcell.equations.keys import OUTPUT, Key, cotangent_of
 from loopcell.runtime.asked import demanded, refuse_fallback
-from loopcell.runtime.dispatch import is_in_memory, nothing_at_work
-from loopcell.runtime.kernels import RunResults, check_returned, obstacle_of_backward
+from loopcell.runtime.dispatch import is_in_memory, narrow_results, nothing_at_work
+from loopcell.runtime.kernels import KernelRunner, RunResults, Version, check_returned, obstacle_of_backward
 from loopcell.runtime.obstacles import Obstacle, other_dtype
 from loopcell.runtime.programs import Programs
 
@@ -36,6 +37,27 @@ def obstacle(device: torch.device, dtype: torch.dtype) -> Obstacle | None:
     if found is not None:
         return Obstacle(*found)
     return None if dtype in _DTYPES else other_dtype(dtype)
+
+
+def kinds(runner: KernelRunner, device: torch.device, dtype: torch.dtype) -> str:
+    """Name the kinds of kernels that run a cell, forward and in reverse, as the rows of a batch become more.
+
+    Such as "resident; backward persistent, from B = 1024 on streamed"; one step alone is "stepped" where it is not
+    "resident". A cell whose states are known at once is a "scan over time".
+    """
+    if scanned_program(runner.programs.reference) is not None:
+        return "scan over time"
+    loops, limits = kernels_of(runner.programs.reference.program), limits_of(device)
+    itemsize = (narrow_results(dtype, device) or dtype).itemsize
+    words = []
+    for loop in (loops.training, loops.reverse):
+        found = {batch: choose(loop, runner.sizes, batch, 2, itemsize, limits).kind for batch in _BATCHES}
+        changes = [batch for before, batch in pairwise(_BATCHES) if found[before] != found[batch]]
+        words.append(", ".join([found[1], *(f"from B = {batch} on {found[batch]}" for batch in changes)]))
+    return words[0] if words[0] == words[1] else f"{words[0]}; backward {words[1]}"
+
+
+_BATCHES = tuple(2**power for power in range(13))
 
 
 def run(
@@ -64,7 +86,7 @@ def run(
     kernels = kernels_of(reference.program)
     keys = tuple(key for key in values if key in kernels.read)
     tensors = [values[key] for key in keys]
-    call = _Call(reference, kernels, keys, Shape(lengths, batch, sizes))
+    call = _LoopCall(reference, kernels, keys, CallShape(lengths, batch, sizes))
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors):
         output, *rest = _Loop.apply(call, *tensors)  # type: ignore[no-untyped-call]
         count = len(kernels.states)
@@ -80,31 +102,32 @@ def _scan_kernels() -> ScanRunner:
 
 
 @dataclass(frozen=True, eq=False)
-class _Call:
+class _LoopCall:
     reference: ReferenceProgram
-    kernels: Kernels
+    kernels: LoopKernels
     keys: tuple[Key, ...]
-    shape: Shape
+    shape: CallShape
 
 
 class _Loop(torch.autograd.Function):
     """The forward and the reverse loop as one differentiable function."""
 
     @staticmethod
-    def forward(ctx: Any, call: _Call, *tensors: Tensor) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, call: _LoopCall, *tensors: Tensor) -> tuple[Tensor, ...]:
         found, saved = call.kernels.forward(dict(zip(call.keys, tensors, strict=True)), call.shape, saves=True)
         ctx.call, ctx.demanded = call, demanded()
         ctx.values, ctx.histories = tuple(saved.values), tuple(saved.histories)
         to_save = (*tensors, *saved.values.values(), *saved.histories.values())
         ctx.save_for_backward(*to_save)
         ctx.shapes = [tensor.shape for tensor in to_save]
+        ctx.output = Version(found.output)
         ctx.mark_non_differentiable(*found.recorded.values())
         ctx.set_materialize_grads(False)  # a gradient that is not there comes as None
         return (found.output, *found.states, *found.recorded.values())
 
     @staticmethod
     def backward(ctx: Any, *arriving: Tensor | None) -> tuple[Tensor | None, ...]:
-        call: _Call = ctx.call
+        call: _LoopCall = ctx.call
         saved = ctx.saved_tensors
         check_returned(saved, ctx.shapes, saved[0].dtype)
         count = len(call.keys)
@@ -117,16 +140,21 @@ class _Loop(torch.autograd.Function):
         if torch.is_grad_enabled() or not (nothing_at_work() and plain):
             refuse_fallback(obstacle_of_backward(seen), earlier=ctx.demanded)
             return (None, *_by_reference(call, tensors, arriving, wanted))
-        values = dict(zip(ctx.values, rest, strict=False))
-        histories = dict(zip(ctx.histories, rest[len(values) :], strict=True))
-        found = _reverse(call, tensors, Saved(values, histories), arriving)
-        return (
-            None,
-            *(_summed(found.get(key), tensor) if want else None for key, tensor, want in zip(call.keys, tensors, wanted, strict=True)),
-        )
+        if ctx.output.changed():  # the output may lie in the memory of what was saved (`y.relu_()`)
+            kept = call.kernels.forward(dict(zip(call.keys, tensors, strict=True)), call.shape, saves=True)[1]
+        else:
+            values = dict(zip(ctx.values, rest, strict=False))
+            # A hook on saved tensors may have brought them back in another layout.
+            histories = (tensor.contiguous() for tensor in rest[len(values) :])
+            kept = Saved(values, dict(zip(ctx.histories, histories, strict=True)))
+        found = _reverse(call, tensors, kept, arriving)
+        each = zip(call.keys, tensors, wanted, strict=True)
+        return (None, *(_summed(found.get(key), tensor) if want else None for key, tensor, want in each))
 
 
-def _reverse(call: _Call, tensors: Sequence[Tensor], saved: Saved, arriving: Sequence[Tensor | None]) -> dict[Key, Tensor]:
+def _reverse(
+    call: _LoopCall, tensors: Sequence[Tensor], saved: Saved, arriving: Sequence[Tensor | None]
+) -> dict[Key, Tensor]:
     """Return the gradients by key; where none arrives there are zeros."""
     cotangents = {}
     for key, d in zip((OUTPUT, *call.kernels.states), arriving, strict=True):
@@ -141,7 +169,7 @@ def _summed(gradient: Tensor | None, tensor: Tensor) -> Tensor | None:
 
 
 def _by_reference(
-    call: _Call, tensors: Sequence[Tensor], arriving: Sequence[Tensor | None], wanted: Sequence[bool]
+    call: _LoopCall, tensors: Sequence[Tensor], arriving: Sequence[Tensor | None], wanted: Sequence[bool]
 ) -> list[Tensor | None]:
     """Return the gradients by PyTorch operations."""
     create_graph = torch.is_grad_enabled()  # then this gradient is itself differentiated

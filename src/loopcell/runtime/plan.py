@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from loopcell.backends.c import Factors
+from loopcell.runtime import on_triton
 from loopcell.runtime.asked import refuse_fallback
 from loopcell.runtime.dispatch import narrow_results, observer
 from loopcell.runtime.half import widened_dtype
@@ -65,7 +66,9 @@ def choose(runner: KernelRunner, device: torch.device, dtype: torch.dtype, resul
     for name in candidates(device):
         stands = obstacle(name, device, dtype, runner)
         if stands is None:
-            return Plan(cell, name, _how(name, device, dtype, results, found))
+            how = _how(name, device, dtype, results, found)
+            kinds = f"{on_triton.kinds(runner, device, dtype)}; " if name == "triton" else ""
+            return Plan(cell, name, f"{kinds}{how}")
         found.append((name, stands))
     return on_reference(cell, found or [("", REFERENCE_ASKED_FOR)])
 

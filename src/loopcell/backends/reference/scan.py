@@ -60,7 +60,7 @@ def _in_blocks(tensor: Tensor | None, size: int, fill: int) -> Tensor | None:
         return None
     missing = -len(tensor) % size
     padded = torch.cat([tensor, tensor.new_full((missing, *tensor.shape[1:]), fill)]) if missing else tensor
-    return padded.unflatten(0, (-1, size))
+    return padded.view(len(padded) // size, size, *tensor.shape[1:])
 
 
 def _run_blocks(a: Tensor, b: Tensor, restart: Tensor | None, carry: Tensor) -> list[Tensor]:
@@ -142,7 +142,7 @@ class ScannedProgram:
 
 @lru_cache(maxsize=256)
 def scanned_program(reference: ReferenceProgram) -> ScannedProgram | None:
-    """Return a program as scans over time, the same one for every network of the cell; None where it has no such form."""
+    """Return a program as scans over time, the same one for all networks of the cell; None where it is none."""
     scanned = scan(reference.program.loop)
     if scanned is None:
         return None

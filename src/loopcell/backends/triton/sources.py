@@ -13,7 +13,7 @@ from loopcell.backends.triton.codegen.kernel import KernelText
 from loopcell.backends.triton.codegen.layout import forward_loop, reverse_loop
 from loopcell.backends.triton.codegen.resident import resident_kernel
 from loopcell.backends.triton.launch import constants
-from loopcell.backends.triton.launch.choose import Choice
+from loopcell.backends.triton.launch.choose import KernelChoice
 from loopcell.backends.triton.toolchain.modules import function
 from loopcell.passes.program import Program
 
@@ -32,13 +32,13 @@ class KernelSource:
 
     name: str
     kernel: KernelText
-    choice: Choice
+    choice: KernelChoice
     signature: Mapping[str, str]
     constants: Mapping[str, Any]
 
     @property
     def attributes(self) -> dict[tuple[int, ...], list[list[Any]]]:
-        """What is known of arguments at a usual launch: addresses and strides are multiples of 16 (`attrs=`)."""
+        """The facts of arguments that hold at a usual launch: addresses and strides are multiples of 16 (`attrs=`)."""
         aligned = (kind.startswith("*") or name.endswith("_s") for name, kind in self.signature.items())
         return {(place,): [["tt.divisibility", 16]] for place, is_so in enumerate(aligned) if is_so}
 
@@ -52,7 +52,7 @@ class KernelSource:
 
 
 def kernel_sources(
-    program: Program, sizes: Mapping[str, int], dtype: torch.dtype, choice: Choice, *, ragged: bool = True
+    program: Program, sizes: Mapping[str, int], dtype: torch.dtype, choice: KernelChoice, *, ragged: bool = True
 ) -> Iterator[KernelSource]:
     """Yield the kernels of one kind: forward, forward that saves, reverse.
 
@@ -70,6 +70,6 @@ def kernel_sources(
             blocked = BlockedLoop(loop)
             kernel, values = blocked.kernel(), constants.of_blocked(blocked, sizes, choice)
         types = constants.signature(kernel, dtype, choice, ragged=ragged)
-        values |= {name: sizes[size] for name, size in kernel.sizes.items()} | constants.common(dtype)
+        values |= constants.common(dtype)
         values |= {name: None for name, kind in types.items() if kind == "constexpr" and name not in values}
         yield KernelSource(f"{loop.name}, {choice.kind}", kernel, choice, types, values)

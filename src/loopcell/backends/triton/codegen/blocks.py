@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from loopcell.backends.triton.codegen.slots import ONE, Access, Sizes, Slot
+from loopcell.backends.triton.codegen.slots import ONE, KernelSlot, RowAccess, SizeNames
 from loopcell.backends.triton.spelling import SPELLING
 from loopcell.equations.graph import Graph, Node
 from loopcell.equations.names import ascii_name
@@ -20,32 +20,32 @@ def units(size: str) -> str:
     return "u_1" if size == ONE else f"u_{ascii_name(size)}"
 
 
-def row_offset(slot: Slot) -> str:
+def row_offset(slot: KernelSlot) -> str:
     """Return the text of where a slot's rows begin: of step `t` and of the batch's rows `b`, in 64 bits."""
-    if slot.access is Access.SEQUENCE:
+    if slot.access is RowAccess.SEQUENCE:
         return f"at * {slot.name}_s"
-    if slot.access is Access.ROW:
+    if slot.access is RowAccess.ROW:
         return f"b * {width(slot.size)}"
-    assert slot.access is Access.WHOLE  # states are found by their step, matrices by their columns
+    assert slot.access is RowAccess.WHOLE  # states are found by their step, matrices by their columns
     return "0"
 
 
-def load(slot: Slot, offset: str = "", position: str = "") -> str:
+def load(slot: KernelSlot, offset: str = "", position: str = "") -> str:
     """Return the load of a block of a slot, in the kernel's precision."""
     u = position or units(slot.size)
     inside = f"{u} < {width(slot.size)}"
-    mask = inside if slot.access is Access.WHOLE else f"in_b & ({inside})"
+    mask = inside if slot.access is RowAccess.WHOLE else f"in_b & ({inside})"
     return f"tl.load({slot.name} + {offset or row_offset(slot)} + {u}, mask={mask}, other=0.0).to(REAL)"
 
 
-def store(slot: Slot, value: str, offset: str = "") -> str:
+def store(slot: KernelSlot, value: str, offset: str = "") -> str:
     """Return the store of a block to a slot. A value of parameters alone is broadcast to the rows."""
     u = units(slot.size)
     inside = f"in_b & ({u} < {width(slot.size)})"
     return f"tl.store({slot.name} + {offset or row_offset(slot)} + {u}, {value}, mask={inside})"
 
 
-def spelled(graph: Graph, sizes: Sizes, node: Node, block: str) -> str:
+def spelled(graph: Graph, sizes: SizeNames, node: Node, block: str) -> str:
     """Return the text of a pointwise op over named operands.
 
     Args:
@@ -71,7 +71,7 @@ def operand(graph: Graph, index: int) -> str:
 
 def sizes_name(graph: Graph, node: Node) -> str:
     """Return the one name of the size whose number a leaf is."""
-    return Sizes(graph).name(node.name)
+    return SizeNames(graph).name(node.name)
 
 
 def _number(value: float) -> str:

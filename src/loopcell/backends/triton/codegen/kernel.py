@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from loopcell.backends.triton.codegen.blocks import indented
 from loopcell.backends.triton.codegen.layout import Loop
-from loopcell.backends.triton.codegen.slots import Slot
+from loopcell.backends.triton.codegen.slots import KernelSlot
 from loopcell.backends.triton.spelling import FUNCTIONS
 from loopcell.equations.names import ascii_name
 
@@ -32,8 +32,8 @@ class KernelText:
 
     name: str
     source: str
-    slots: tuple[Slot, ...]
-    strides: tuple[Slot, ...]
+    slots: tuple[KernelSlot, ...]
+    strides: tuple[KernelSlot, ...]
     scalars: tuple[str, ...]
     sizes: Mapping[str, str]
     constants: tuple[str, ...]
@@ -51,7 +51,7 @@ class KernelText:
 
 
 def kernel_text(
-    loop: Loop, slots: Iterable[Slot], scalars: tuple[str, ...], constants: tuple[str, ...], body: Iterable[str]
+    loop: Loop, slots: Iterable[KernelSlot], scalars: tuple[str, ...], constants: tuple[str, ...], body: Iterable[str]
 ) -> KernelText:
     """Return a kernel of a body, with a compile-time argument for every size."""
     slots, name, lines = tuple(slots), loop.name, list(indented(body))
@@ -99,4 +99,3 @@ def step_of_rows() -> Iterator[str]:
     yield "    valid = t < ends"
     yield "if resets is not None:"
     yield "    fresh = tl.load(resets + at, mask=in_b, other=0) != 0"
-

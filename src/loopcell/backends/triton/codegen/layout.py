@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from loopcell.backends.triton.codegen.slots import Access, Sizes, Slots, Use, leaf_access
+from loopcell.backends.triton.codegen.slots import RowAccess, SizeNames, SlotTable, Use, leaf_access
 from loopcell.equations.graph import Graph, Node
-from loopcell.equations.keys import Key, state_keys
+from loopcell.equations.keys import OUTPUT, Key, state_keys
 from loopcell.passes.program import Program
 
 
@@ -25,7 +25,8 @@ class Loop:
         program: whose loop it is.
         reverse: it runs against the order of time.
         histories: keys of the states whose values before each step are kept for the reverse loop, or read by it.
-        same: results that are the same value as another, which alone is written, or as a leaf: {key: the other's}.
+        same: results that are the same value as another, which alone is written, or as a leaf: {key: the other's}. The
+            output may be a state with a history.
     """
 
     name: str
@@ -41,9 +42,9 @@ class Loop:
         return state_keys(self.graph.states)
 
     @property
-    def sizes(self) -> Sizes:
+    def sizes(self) -> SizeNames:
         """The names of sizes."""
-        return Sizes(self.graph)
+        return SizeNames(self.graph)
 
     @property
     def named_sizes(self) -> tuple[str, ...]:
@@ -65,22 +66,22 @@ class Loop:
             if not carried and node.op not in ("constant", "size"):
                 yield node
 
-    def written(self) -> Iterator[tuple[Key, Use, Access]]:
+    def written(self) -> Iterator[tuple[Key, Use, RowAccess]]:
         """Yield the results that are stored, states aside, with the way in which they are."""
         for key in self.graph.results:
             if key.kind == "state" or key in self.same:
                 continue
             summed = key.kind == "parameter" or (key.kind == "hoisted" and key.name not in self.program.varying)
-            yield key, *((Use.SUMMED, Access.ROW) if summed else (Use.WRITTEN, Access.SEQUENCE))
+            yield key, *((Use.SUMMED, RowAccess.ROW) if summed else (Use.WRITTEN, RowAccess.SEQUENCE))
 
-    def add_leaves(self, slots: Slots) -> None:
+    def add_leaves(self, slots: SlotTable) -> None:
         """Give every leaf a slot."""
         for node in self.leaves():
             access = leaf_access(self.program, node)
-            size = self.sizes.name(node.dims[-1]) if access is Access.MATRIX else self.sizes.of_node(node)
+            size = self.sizes.name(node.dims[-1]) if access is RowAccess.MATRIX else self.sizes.of_node(node)
             slots.add(Use.READ, node.key, access, size)
 
-    def add_results(self, slots: Slots) -> None:
+    def add_results(self, slots: SlotTable) -> None:
         """Give every stored result a slot, states aside."""
         for key, use, access in self.written():
             slots.add(use, key, access, self.sizes.of(self.graph.results[key]))
@@ -90,7 +91,10 @@ def forward_loop(program: Program, *, saves: bool) -> Loop:
     """Return the loop in the order of time."""
     graph = program.loop_and_save() if saves else program.loop
     histories = _histories(program) if saves else ()
-    return Loop("forward_and_save" if saves else "forward", graph, program, False, histories, {})
+    # In most cells the output is a state, whose history is kept: the output is that, one step later.
+    as_output = [key for key in histories if graph.results[key] == graph.results[OUTPUT]]
+    same = {OUTPUT: as_output[0]} if as_output else {}
+    return Loop("forward_and_save" if saves else "forward", graph, program, False, histories, same)
 
 
 def reverse_loop(program: Program) -> Loop:
@@ -102,10 +106,14 @@ def reverse_loop(program: Program) -> Loop:
         node = graph.nodes[index]
         if key.kind == "operand" and node.op in ("saved", "state", "hoisted"):
             same[key] = node.key  # what the loop read is there for the products after it
-        elif key.kind in ("product", "operand") or (key.kind == "hoisted" and key.name in program.varying):
-            if first.setdefault(index, key) != key:
-                same[key] = first[index]
+        elif _has_every_step(program, key) and first.setdefault(index, key) != key:
+            same[key] = first[index]
     return Loop("reverse", graph, program, True, _histories(program), same)
+
+
+def _has_every_step(program: Program, key: Key) -> bool:
+    """Say whether a result of the reverse step is kept for every step, and not summed or carried on."""
+    return key.kind in ("product", "operand") or (key.kind == "hoisted" and key.name in program.varying)
 
 
 def _histories(program: Program) -> tuple[Key, ...]:

@@ -17,7 +17,7 @@ from loopcell.backends.triton.codegen.kernel import (
     steps_of_rows,
 )
 from loopcell.backends.triton.codegen.layout import Loop
-from loopcell.backends.triton.codegen.slots import ONE, Access, Slots, Use
+from loopcell.backends.triton.codegen.slots import ONE, RowAccess, SlotTable, Use
 from loopcell.equations.graph import Node
 from loopcell.equations.keys import Key, cotangent_of
 from loopcell.equations.names import ascii_name
@@ -31,7 +31,7 @@ def resident_kernel(loop: Loop) -> KernelText:
 class _ResidentWriter:
     def __init__(self, loop: Loop) -> None:
         self.loop, self.graph, self.sizes = loop, loop.graph, loop.sizes
-        self.slots = Slots()
+        self.slots = SlotTable()
         self.operands = {arg for node in self.graph.nodes for arg in _vectors_of(node)}
 
     def kernel(self) -> KernelText:
@@ -43,13 +43,13 @@ class _ResidentWriter:
 
     def _add_slots(self) -> None:
         for key in self.loop.states:
-            self.slots.add(Use.READ, self._before(key), Access.ROW, self._state_size(key))
+            self.slots.add(Use.READ, self._before(key), RowAccess.ROW, self._state_size(key))
         self.loop.add_leaves(self.slots)
         self.loop.add_results(self.slots)
         for key in self.loop.states:
-            self.slots.add(Use.WRITTEN, key, Access.ROW, self._state_size(key))
+            self.slots.add(Use.WRITTEN, key, RowAccess.ROW, self._state_size(key))
         for key in self.loop.histories:
-            self.slots.add(Use.HISTORY, key, Access.STATES, self._state_size(key))
+            self.slots.add(Use.HISTORY, key, RowAccess.STATES, self._state_size(key))
 
     def _before(self, state: Key) -> Key:
         """Return the key of what is carried into the loop: a state, or its cotangent against the order of time."""
@@ -116,9 +116,9 @@ class _ResidentWriter:
     def _constant_leaves(self) -> Iterator[str]:
         for index, node in self.graph.leaves():
             slot = self.slots.get(Use.READ, node.key) if node.name else None
-            if slot is not None and node.op != "state" and slot.access in (Access.ROW, Access.WHOLE):
-                if node.op != "cotangent":
-                    yield f"v{index} = {load(slot)}"
+            carried = node.op in ("state", "cotangent")
+            if slot is not None and not carried and slot.access in (RowAccess.ROW, RowAccess.WHOLE):
+                yield f"v{index} = {load(slot)}"
 
     # -- one step --------------------------------------------------------------------------------------
 
@@ -137,7 +137,7 @@ class _ResidentWriter:
             return
         elif not node.args:
             slot = self.slots[Use.READ, node.key]
-            if slot.access is Access.SEQUENCE:
+            if slot.access is RowAccess.SEQUENCE:
                 yield f"v{index} = {load(slot)}"
         elif node.op in ("matmul", "matmul_t"):
             sum_ = ""
@@ -147,7 +147,8 @@ class _ResidentWriter:
                 sum_ = f", acc=v{index}"
         elif node.op == "sum":
             size = self.sizes.of(node.args[0])
-            yield f"v{index} = tl.sum(tl.where({units(size)} < {width(size)}, v{node.args[0]}, 0.0), axis=1, keep_dims=True)"
+            inside = f"tl.where({units(size)} < {width(size)}, {operand(self.graph, node.args[0])}, 0.0)"
+            yield f"v{index} = tl.sum({inside}, axis=1, keep_dims=True)"
         else:
             yield f"v{index} = {spelled(self.graph, self.sizes, node, self._width_of(node))}"
 

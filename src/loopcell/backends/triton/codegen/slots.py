@@ -16,7 +16,7 @@ ONE = "1"
 """The name of the size of a scalar."""
 
 
-class Access(Enum):
+class RowAccess(Enum):
     """The access pattern of a tensor.
 
     Every tensor's last axis is contiguous. SEQUENCE and MATRIX have a stride from row to row among the arguments.
@@ -43,7 +43,7 @@ class Use(Enum):
 
 
 @dataclass(frozen=True)
-class Slot:
+class KernelSlot:
     """One tensor of a kernel.
 
     Attributes:
@@ -56,14 +56,14 @@ class Slot:
 
     use: Use
     key: Key
-    access: Access
+    access: RowAccess
     size: str
     name: str
 
     @property
     def strided(self) -> bool:
         """True where a stride from row to row is among the arguments, as NAME_s."""
-        return self.access in (Access.SEQUENCE, Access.MATRIX)
+        return self.access in (RowAccess.SEQUENCE, RowAccess.MATRIX)
 
 
 _PREFIX: Mapping[Use, str] = {
@@ -78,37 +78,37 @@ _PREFIX: Mapping[Use, str] = {
 }
 
 
-class Slots:
+class SlotTable:
     """The slots of a kernel, in the order of its arguments, by use and key."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[Use, Key], Slot] = {}
+        self._found: dict[tuple[Use, Key], KernelSlot] = {}
         self._names: set[str] = set()
 
-    def __iter__(self) -> Iterator[Slot]:
+    def __iter__(self) -> Iterator[KernelSlot]:
         """Yield the slots in order."""
         return iter(self._found.values())
 
-    def __getitem__(self, place: tuple[Use, Key]) -> Slot:
+    def __getitem__(self, place: tuple[Use, Key]) -> KernelSlot:
         """Return the slot of a use and key."""
         return self._found[place]
 
-    def get(self, use: Use, key: Key) -> Slot | None:
+    def get(self, use: Use, key: Key) -> KernelSlot | None:
         """Return the slot of a use and key, if there is one."""
         return self._found.get((use, key))
 
-    def add(self, use: Use, key: Key, access: Access, size: str) -> Slot:
+    def add(self, use: Use, key: Key, access: RowAccess, size: str) -> KernelSlot:
         """Return the slot of a use and key, which is new if need be."""
         if (use, key) not in self._found:
             name = ascii_name(_PREFIX[use] + str(key).replace(".", "_"))
             while name in self._names or f"{name}_s" in self._names:
                 name += "_"
             self._names |= {name, f"{name}_s"}
-            self._found[use, key] = Slot(use, key, access, size, name)
+            self._found[use, key] = KernelSlot(use, key, access, size, name)
         return self._found[use, key]
 
 
-class Sizes:
+class SizeNames:
     """The sizes of a graph under one name each: `sized` gives a size a second one."""
 
     def __init__(self, graph: Graph) -> None:
@@ -129,18 +129,18 @@ class Sizes:
         return self.name(node.dims[0]) if node.dims else ONE
 
 
-def leaf_access(program: Program, node: Node) -> Access:
+def leaf_access(program: Program, node: Node) -> RowAccess:
     """Return how the rows of a leaf of the loop, or of its reverse step, are found; states aside."""
     if node.op in ("saved", "cotangent"):
-        return Access.SEQUENCE
+        return RowAccess.SEQUENCE
     if node.op == "random":
-        return Access.ROW
+        return RowAccess.ROW
     if node.op == "hoisted":
-        return Access.SEQUENCE if node.name in program.varying else _invariant_access(program, node)
-    return Access.MATRIX if len(node.dims) > 1 else Access.WHOLE
+        return RowAccess.SEQUENCE if node.name in program.varying else _invariant_access(program, node)
+    return RowAccess.MATRIX if len(node.dims) > 1 else RowAccess.WHOLE
 
 
-def _invariant_access(program: Program, node: Node) -> Access:
+def _invariant_access(program: Program, node: Node) -> RowAccess:
     """Tell an invariant that has a row for every row of the batch, since it was drawn, from one that has one row."""
     drawn = program.prologue.dependents("random")
-    return Access.ROW if program.prologue.results[node.key] in drawn else Access.WHOLE
+    return RowAccess.ROW if program.prologue.results[node.key] in drawn else RowAccess.WHOLE

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from loopcell.backends.triton.codegen.blocked import BlockedLoop
 from loopcell.backends.triton.codegen.kernel import KernelText
-from loopcell.backends.triton.codegen.slots import Slot, Use
-from loopcell.backends.triton.launch.choose import Choice
+from loopcell.backends.triton.codegen.slots import KernelSlot, Use
+from loopcell.backends.triton.launch.choose import KernelChoice
 from loopcell.backends.triton.launch.constants import blocks_of, of_blocked, power_of_two
 from loopcell.backends.triton.launch.launch import launch
-from loopcell.backends.triton.launch.memory import as_bytes
+from loopcell.backends.triton.launch.memory import ragged
 from loopcell.backends.triton.launch.products import HostProducts
 from loopcell.backends.triton.launch.tensors import LoopTensors
 from loopcell.backends.triton.toolchain.modules import interpreting
@@ -25,17 +26,18 @@ def kernel_of(blocked: BlockedLoop) -> KernelText:
     return blocked.kernel()
 
 
-def run_blocked(call: LoopTensors, blocked: BlockedLoop, choice: Choice) -> None:
+def run_blocked(call: LoopTensors, blocked: BlockedLoop, choice: KernelChoice) -> None:
     """Run a loop as a streamed, persistent or stepped kernel; fills `call.finals`."""
     _BlockedRun(call, blocked, choice).run()
 
 
 class _BlockedRun:
-    def __init__(self, call: LoopTensors, blocked: BlockedLoop, choice: Choice) -> None:
+    def __init__(self, call: LoopTensors, blocked: BlockedLoop, choice: KernelChoice) -> None:
         self.call, self.blocked, self.choice = call, blocked, choice
         self.kernel = kernel_of(blocked)
         shape = call.shape
         self.blocks = blocks_of(call.loop, shape.sizes, choice)
+        self.ragged = ragged(shape, call.like.device)
         self.tiles = -(-shape.batch // choice.rows)
         self.tensors = {slot.name: self._tensor(slot) for slot in self.kernel.slots}
         self.carried = {slot.key: self.tensors[slot.name] for slot in self.kernel.slots if slot.use is Use.CARRIED}
@@ -54,7 +56,7 @@ class _BlockedRun:
             assert carried is not None  # every state is carried
             call.finals[key] = carried[steps % 2].to(call.like.dtype, copy=True)
 
-    def _tensor(self, slot: Slot) -> Tensor | None:
+    def _tensor(self, slot: KernelSlot) -> Tensor | None:
         call, batch = self.call, self.call.shape.batch
         width = call.shape.width(slot.size)
         if slot.use is Use.CARRIED:
@@ -77,21 +79,11 @@ class _BlockedRun:
         self, grid: tuple[int, int], first: int, until: int, *, sweep: int = -1, together: bool = False
     ) -> None:
         call, choice, shape = self.call, self.choice, self.call.shape
-        counters = call.like.new_zeros(self.tiles, dtype=torch.int32) if together else None
-        lengths = shape.lengths
-        scalars = {
-            "lengths": lengths.lengths,
-            "resets": as_bytes(lengths.reset),
-            "counters": counters,
-            "B": shape.batch,
-            "T": shape.steps,
-            "first": first,
-            "until": until,
-        }
+        given: dict[str, Any] = {**self.tensors, **self.ragged, "B": shape.batch, "T": shape.steps}
+        given |= {"first": first, "until": until}
+        given["counters"] = call.like.new_zeros(self.tiles, dtype=torch.int32) if together else None
         constants = of_blocked(self.blocked, shape.sizes, choice, sweep)
-        launch(
-            self.kernel, grid, self.tensors, scalars, shape, constants, choice, call.like, together=together
-        )
+        launch(self.kernel, grid, given, constants, choice, call.like, together=together)
 
     def _sweep_by_sweep(self) -> None:
         """Run the sweeps of every step one launch after the other, with their products made before each."""

@@ -17,13 +17,15 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+import torch
+
 from loopcell.backends.triton.codegen.blocked import BlockedLoop
 from loopcell.backends.triton.codegen.layout import Loop
-from loopcell.backends.triton.toolchain.device import Limits
+from loopcell.backends.triton.toolchain.device import DeviceLimits
 
 
 @dataclass(frozen=True)
-class Choice:
+class KernelChoice:
     """A kind of kernel with its tiles.
 
     Attributes:
@@ -32,13 +34,15 @@ class Choice:
         units: of a block; a resident kernel has all of them.
         depth: of a product, at a time.
         warps: of a program.
+        held: a persistent kernel keeps its weights on the chip for the whole loop; else it reads them at every step.
     """
 
     kind: str
     rows: int = 16
     units: int = 64
     depth: int = 32
-    warps: int = 4
+    warps: int = 8
+    held: bool = True
 
 
 KINDS = ("resident", "streamed", "persistent", "stepped")
@@ -48,11 +52,16 @@ _MOST_FORWARD, _MOST_REVERSE = 128, 64
 _WIDEST_STREAMED, _WIDEST_HELD = 512, 1024
 """Sizes up to which weights are read at every step from the cache of all, and up to which blocks of them are held."""
 
-_forced: ContextVar[Choice | None] = ContextVar("loopcell_triton_kind", default=None)
+_DEEPEST_HELD = 256
+"""The depth of a product up to which a block's weights are held as one: more take minutes to compile."""
+_MOST_NUMBERS = 1024
+"""Of a block [rows, units]: with more, the values of a step did not fit into the registers of the cells tried."""
+
+_forced: ContextVar[KernelChoice | None] = ContextVar("loopcell_triton_kind", default=None)
 
 
 @contextmanager
-def forced(choice: Choice) -> Iterator[None]:
+def forced(choice: KernelChoice) -> Iterator[None]:
     """Take one kind of kernel for all calls in a block, whatever their shape: for tests and measurements."""
     token = _forced.set(choice)
     try:
@@ -66,7 +75,9 @@ def block_of(size: int) -> int:
     return max(16, 1 << (size - 1).bit_length())
 
 
-def choose(loop: Loop, sizes: Mapping[str, int], batch: int, steps: int, itemsize: int, limits: Limits) -> Choice:
+def choose(
+    loop: Loop, sizes: Mapping[str, int], batch: int, steps: int, itemsize: int, limits: DeviceLimits
+) -> KernelChoice:
     """Choose the kernel of a loop.
 
     Args:
@@ -86,20 +97,21 @@ def choose(loop: Loop, sizes: Mapping[str, int], batch: int, steps: int, itemsiz
     if itemsize > 4:
         most //= 2
     if block_of(width) <= most and weights <= limits.shared:
-        return Choice("resident", warps=4 if block_of(width) <= 64 else 8)
+        return KernelChoice("resident", warps=4 if block_of(width) <= 32 else 8)
+    units = 64 if itemsize <= 4 else 32
     if steps == 1:
-        return Choice("stepped", warps=4)
+        return KernelChoice("stepped", units=units)
     held = _persistent(loop, sizes, batch, itemsize, limits, width)
     if held is not None:
         return held
     if width <= _WIDEST_STREAMED and -(-batch // 16) * 2 >= limits.processors:
-        return Choice("streamed", units=64 if itemsize <= 4 else 32)
-    return Choice("stepped")
+        return KernelChoice("streamed", units=units)
+    return KernelChoice("stepped", units=units)
 
 
 def _persistent(
-    loop: Loop, sizes: Mapping[str, int], batch: int, itemsize: int, limits: Limits, width: int
-) -> Choice | None:
+    loop: Loop, sizes: Mapping[str, int], batch: int, itemsize: int, limits: DeviceLimits, width: int
+) -> KernelChoice | None:
     """Return tiles with which every program holds its weights and all programs run at once; None where none do."""
     if width > _WIDEST_HELD:
         return None
@@ -109,11 +121,17 @@ def _persistent(
         for part in blocked.contractions
         for operand, names in part.segments
     )
-    tiles = -(-batch // 16)
-    for units in (64, 32, 16):
-        programs = tiles * -(-width // units)
-        # Beside the weights, an operand of one product waits in shared memory.
-        if programs <= limits.processors and itemsize * (depth * units + 16 * block_of(width)) <= limits.shared:
-            return Choice("persistent", units=units)
+    # Without tensor cores each thread would hold a share of the weights in registers, which are too few: the weights of
+    # a block then stay in the first cache of its processor by themselves.
+    on_tensor_cores = itemsize == 2 or (itemsize == 4 and torch.get_float32_matmul_precision() == "medium")
+    held = on_tensor_cores and block_of(width) <= _DEEPEST_HELD
+    # Few rows in few units first: the smaller a program, the sooner it is at the barrier.
+    for rows in (16, 32, 64):
+        for units in (16, 32, 64):
+            programs = -(-batch // rows) * -(-width // units)
+            # Beside the weights, an operand of one product waits in shared memory.
+            fits = itemsize * (depth * units + rows * block_of(width)) <= limits.shared
+            if programs <= limits.processors and fits and rows * units <= _MOST_NUMBERS:
+                warps = 4 if rows * units <= 256 else 8
+                return KernelChoice("persistent", rows=rows, units=units, warps=warps, held=held)
     return None
-

@@ -11,7 +11,7 @@ from loopcell.backends.triton.codegen.blocked import BlockedLoop
 from loopcell.backends.triton.codegen.kernel import KernelText
 from loopcell.backends.triton.codegen.layout import Loop
 from loopcell.backends.triton.codegen.slots import Use
-from loopcell.backends.triton.launch.choose import Choice, block_of
+from loopcell.backends.triton.launch.choose import KernelChoice, block_of
 from loopcell.backends.triton.toolchain.modules import interpreting
 from loopcell.equations.names import ascii_name
 
@@ -40,14 +40,14 @@ def common(dtype: torch.dtype) -> dict[str, Any]:
     return {"REAL": real, "FACTOR": factor, "PRECISION": PRECISIONS[torch.get_float32_matmul_precision()]}
 
 
-def of_resident(loop: Loop, sizes: Mapping[str, int], choice: Choice) -> dict[str, Any]:
-    """Return the constants of a resident kernel, sizes and `common` aside."""
+def of_resident(loop: Loop, sizes: Mapping[str, int], choice: KernelChoice) -> dict[str, Any]:
+    """Return the constants of a resident kernel, `common` aside."""
     blocks = {f"P_{ascii_name(size)}": block_of(sizes[size]) for size in loop.named_sizes}
-    return {**blocks, "ROWS": choice.rows}
+    return {**_numbers(loop, sizes), **blocks, "ROWS": choice.rows}
 
 
-def of_blocked(blocked: BlockedLoop, sizes: Mapping[str, int], choice: Choice, sweep: int = -1) -> dict[str, Any]:
-    """Return the constants of a blocked kernel, sizes and `common` aside.
+def of_blocked(blocked: BlockedLoop, sizes: Mapping[str, int], choice: KernelChoice, sweep: int = -1) -> dict[str, Any]:
+    """Return the constants of a blocked kernel, `common` aside.
 
     Args:
         blocked: the loop.
@@ -57,19 +57,24 @@ def of_blocked(blocked: BlockedLoop, sizes: Mapping[str, int], choice: Choice, s
     """
     wide = {name: block_of(sizes[size]) for name, size in blocked.wide.items()}
     return {
+        **_numbers(blocked.loop, sizes),
         **wide,
         "ROWS": choice.rows,
         "UNITS": choice.units,
         "DEPTH": choice.depth,
         "BLOCKS": power_of_two(blocks_of(blocked.loop, sizes, choice)),
-        "HOLD": choice.kind == "persistent",
+        "HOLD": choice.kind == "persistent" and choice.held,
         "GIVEN": choice.kind == "stepped",
         "SWEEP": sweep,
         "CACHE": ".cg" if choice.kind == "persistent" else "",
     }
 
 
-def blocks_of(loop: Loop, sizes: Mapping[str, int], choice: Choice) -> int:
+def _numbers(loop: Loop, sizes: Mapping[str, int]) -> dict[str, int]:
+    return {f"N_{ascii_name(size)}": sizes[size] for size in loop.named_sizes}
+
+
+def blocks_of(loop: Loop, sizes: Mapping[str, int], choice: KernelChoice) -> int:
     """Return the number of blocks of units that the longest vector has."""
     return max((-(-sizes[size] // choice.units) for size in loop.named_sizes), default=1)
 
@@ -79,7 +84,7 @@ def power_of_two(count: int) -> int:
     return 1 << (count - 1).bit_length()
 
 
-def signature(kernel: KernelText, dtype: torch.dtype, choice: Choice, *, ragged: bool) -> dict[str, str]:
+def signature(kernel: KernelText, dtype: torch.dtype, choice: KernelChoice, *, ragged: bool) -> dict[str, str]:
     """Return the types of a kernel's arguments as Triton spells them, in order.
 
     Args:
@@ -97,4 +102,4 @@ def signature(kernel: KernelText, dtype: torch.dtype, choice: Choice, *, ragged:
     given = {"lengths": "*i64" if ragged else "constexpr", "resets": "*u8" if ragged else "constexpr"}
     given["counters"] = "*i32" if choice.kind == "persistent" else "constexpr"
     types |= {name: given.get(name, "i32") for name in kernel.scalars}
-    return types | {name: "constexpr" for name in (*kernel.sizes, *kernel.constants)}
+    return types | dict.fromkeys((*kernel.sizes, *kernel.constants), "constexpr")

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+import torch
 from torch import Tensor
 
-from loopcell.backends.triton.codegen.layout import Loop, forward_loop, reverse_loop
+from loopcell.backends.triton.codegen.layout import forward_loop, reverse_loop
 from loopcell.backends.triton.codegen.slots import Use
-from loopcell.backends.triton.launch.memory import Columns, Shape
+from loopcell.backends.triton.launch.memory import CallShape, ColumnBlock
 from loopcell.backends.triton.launch.run import run_loop
 from loopcell.equations.keys import OUTPUT, Key
 from loopcell.passes.derive import OuterProduct
@@ -19,7 +20,7 @@ from loopcell.passes.program import Program
 
 @dataclass(frozen=True, eq=False)
 class Saved:
-    """What a forward loop has saved.
+    """The values that a forward loop has saved.
 
     Attributes:
         values: of the step, [T, B, n], by key.
@@ -32,14 +33,14 @@ class Saved:
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """What a forward loop gives: the output [T, B, O], the states [B, n], what is recorded [T, B, n] by name."""
+    """The results of a forward loop: the output [T, B, O], the states [B, n], what is recorded [T, B, n] by name."""
 
     output: Tensor
     states: list[Tensor]
     recorded: dict[str, Tensor]
 
 
-class Kernels:
+class LoopKernels:
     """The loops of a program; one for all networks of a cell.
 
     Attributes:
@@ -60,12 +61,12 @@ class Kernels:
         self.read = frozenset(self.states) | {node.key for node in leaves if node.op not in ("saved", "cotangent")}
         self.recorded = tuple(key.name for key in program.loop.results if key.kind == "record")
 
-    def shape_of(self, key: Key, shape: Shape) -> tuple[int, ...]:
+    def shape_of(self, key: Key, shape: CallShape) -> tuple[int, ...]:
         """Return the shape of the output, or of a state."""
         width = shape.width(self.training.sizes.of(self.training.graph.results[key]))
         return (shape.steps, shape.batch, width) if key == OUTPUT else (shape.batch, width)
 
-    def forward(self, leaves: Mapping[Key, Tensor], shape: Shape, *, saves: bool) -> tuple[Results, Saved]:
+    def forward(self, leaves: Mapping[Key, Tensor], shape: CallShape, *, saves: bool) -> tuple[Results, Saved]:
         """Run the loop in the order of time.
 
         Args:
@@ -77,7 +78,7 @@ class Kernels:
         like = leaves[loop.states[0]] if loop.states else next(iter(leaves.values()))
         written = [(key, loop.sizes.of(loop.graph.results[key])) for key, _, _ in loop.written()]
         saved_keys = [(key, size) for key, size in written if key.kind == "saved"]
-        columns = Columns.of(saved_keys, shape)
+        columns = ColumnBlock.of(saved_keys, shape)
         block = shape.empty(like, (shape.steps, shape.batch, columns.width))
         to = {key: columns.take(block, key) for key, _ in saved_keys}
         for key, size in written:
@@ -86,14 +87,15 @@ class Kernels:
         finals, histories = run_loop(loop, leaves, to, shape)
         recorded = {key.name: to[key] for key, _ in written if key.kind == "record"}
         values = {key: to[key] for key, _ in saved_keys}
-        return Results(to[OUTPUT], [finals[key] for key in loop.states], recorded), Saved(values, histories)
+        output = to[OUTPUT] if OUTPUT in to else _one_step_later(histories[loop.same[OUTPUT]], shape)
+        return Results(output, [finals[key] for key in loop.states], recorded), Saved(values, histories)
 
     def backward(
         self,
         leaves: Mapping[Key, Tensor],
         saved: Saved,
         arriving: Mapping[Key, Tensor],
-        shape: Shape,
+        shape: CallShape,
     ) -> dict[Key, Tensor]:
         """Run the loop against the order of time, and the products after it.
 
@@ -112,7 +114,7 @@ class Kernels:
         written = [(key, use, loop.sizes.of(loop.graph.results[key])) for key, use, _ in loop.written()]
         by_step = {key: size for key, use, size in written if use is Use.WRITTEN}
         ordered = [key for key in order if key in by_step] + [key for key in by_step if key not in order]
-        columns = Columns.of([(key, by_step[key]) for key in ordered], shape)
+        columns = ColumnBlock.of([(key, by_step[key]) for key in ordered], shape)
         block = shape.empty(like, (shape.steps, shape.batch, columns.width))
         to = {key: columns.take(block, key) for key in ordered}
         for key, use, size in written:
@@ -127,11 +129,11 @@ class Kernels:
     def _of_matrices(
         self,
         block: Tensor,
-        columns: Columns,
+        columns: ColumnBlock,
         leaves: Mapping[Key, Tensor],
         saved: Saved,
         results: Mapping[Key, Tensor],
-        shape: Shape,
+        shape: CallShape,
     ) -> dict[Key, Tensor]:
         """Return the gradients of the loop's matrices: one product for all cotangents of an operand."""
         same = self.reverse.same
@@ -154,15 +156,26 @@ class Kernels:
         leaves: Mapping[Key, Tensor],
         saved: Saved,
         results: Mapping[Key, Tensor],
-        shape: Shape,
+        shape: CallShape,
     ) -> Tensor:
         """Return [T, B, n]: what a matrix was multiplied with at every step."""
         if key in saved.histories:
             before = saved.histories[key][: shape.steps]
             reset = shape.lengths.reset
-            return before if reset is None else before.masked_fill(reset.unsqueeze(-1), 0.0)
+            return before if reset is None else before.masked_fill(reset.to(before.device).unsqueeze(-1), 0.0)
         value = next(found[key] for found in (saved.values, results, leaves) if key in found)
         return value.expand(shape.steps, shape.batch, value.shape[-1])
+
+
+def _one_step_later(history: Tensor, shape: CallShape) -> Tensor:
+    """Return the output [T, B, n] where it is a state after each step; in its memory, but where rows end early.
+
+    It is no view: whoever writes to it is told by the gradient that it was needed, and not at once.
+    """
+    if shape.lengths.mask is not None:
+        return torch.where(shape.lengths.mask.to(history.device).unsqueeze(-1), history[1:], 0.0)
+    later = history[1:]
+    return history.new_empty(0).set_(history.untyped_storage(), later.storage_offset(), later.shape, later.stride())
 
 
 def _by_operand(outer: Iterable[OuterProduct]) -> dict[Key, list[OuterProduct]]:
@@ -190,6 +203,6 @@ def _adjacent(ranges: Mapping[OuterProduct, tuple[int, int]]) -> list[list[Outer
 
 
 @lru_cache(maxsize=256)
-def kernels_of(program: Program) -> Kernels:
+def kernels_of(program: Program) -> LoopKernels:
     """Return a program's loops, the same ones for every network of the cell."""
-    return Kernels(program)
+    return LoopKernels(program)

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from loopcell.backends.lengths import Lengths
-from loopcell.backends.triton.codegen.slots import ONE, Access, Slot
+from loopcell.backends.triton.codegen.slots import ONE, KernelSlot, RowAccess
 from loopcell.equations.keys import Key
 
 
 @dataclass(frozen=True, eq=False)
-class Shape:
+class CallShape:
     """The shape of a call.
 
     Attributes:
@@ -41,16 +41,16 @@ class Shape:
         return like.new_empty(shape) if self.lengths.lengths is None else like.new_zeros(shape)
 
 
-def readable(slot: Slot, tensor: Tensor, shape: Shape) -> Tensor:
+def readable(slot: KernelSlot, tensor: Tensor, shape: CallShape) -> Tensor:
     """Return a tensor as a slot reads it: the same, if it can be."""
     n = shape.width(slot.size)
-    if slot.access is Access.SEQUENCE:
+    if slot.access is RowAccess.SEQUENCE:
         return _rows_at_one_stride(tensor.expand(shape.steps, shape.batch, n))
-    if slot.access is Access.ROW:
+    if slot.access is RowAccess.ROW:
         return tensor.expand(shape.batch, n).contiguous()
-    if slot.access is Access.WHOLE:
+    if slot.access is RowAccess.WHOLE:
         return tensor.expand(n).contiguous()
-    if slot.access is Access.MATRIX and tensor.stride(-1) != 1:
+    if slot.access is RowAccess.MATRIX and tensor.stride(-1) != 1:
         return tensor.contiguous()
     return tensor
 
@@ -62,15 +62,15 @@ def _rows_at_one_stride(tensor: Tensor) -> Tensor:
     return tensor if in_order else tensor.contiguous()
 
 
-def row_stride(slot: Slot, tensor: Tensor) -> int:
+def row_stride(slot: KernelSlot, tensor: Tensor) -> int:
     """Return the numbers from row to row."""
-    if slot.access is Access.MATRIX:
+    if slot.access is RowAccess.MATRIX:
         return tensor.stride(0)
     return tensor.stride(0) if tensor.shape[1] == 1 else tensor.stride(1)
 
 
 @dataclass(frozen=True)
-class Columns:
+class ColumnBlock:
     """Tensors [T, B, n] side by side in one block.
 
     Attributes:
@@ -82,7 +82,7 @@ class Columns:
     width: int
 
     @classmethod
-    def of(cls, keys: Iterable[tuple[Key, str]], shape: Shape) -> Columns:
+    def of(cls, keys: Iterable[tuple[Key, str]], shape: CallShape) -> ColumnBlock:
         """Give every key, with its size, columns in order."""
         ranges, start = {}, 0
         for key, size in keys:
@@ -95,6 +95,10 @@ class Columns:
         return block.narrow(-1, *self.ranges[key])
 
 
-def as_bytes(flags: Tensor | None) -> Tensor | None:
-    """Return flags as kernels read them."""
-    return None if flags is None else flags.contiguous().view(torch.uint8)
+def ragged(shape: CallShape, device: torch.device) -> dict[str, Tensor | None]:
+    """Return where rows end and start afresh, as kernels read it on a device."""
+    lengths, reset = shape.lengths.lengths, shape.lengths.reset
+    return {
+        "lengths": None if lengths is None else lengths.to(device, torch.int64).contiguous(),
+        "resets": None if reset is None else reset.to(device).contiguous().view(torch.uint8),
+    }

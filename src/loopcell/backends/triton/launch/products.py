@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-
 import torch
 from torch import Tensor
 
-from loopcell.backends.triton.codegen.blocked import BlockedLoop, value_key
+from loopcell.backends.triton.codegen.blocked import BlockedLoop
 from loopcell.backends.triton.codegen.slots import Use
+from loopcell.backends.triton.codegen.sweep import value_key
 from loopcell.backends.triton.launch.tensors import LoopTensors
 from loopcell.equations.keys import OUTPUT, Key, cotangent_of
 from loopcell.passes.sweeps import Contraction
@@ -25,6 +24,9 @@ class HostProducts:
 
     def __init__(self, call: LoopTensors, blocked: BlockedLoop, tensors: dict[str, Tensor | None]) -> None:
         self._call, self._blocked, self._tensors = call, blocked, tensors
+        lengths, device = call.shape.lengths, call.like.device
+        self._reset = None if lengths.reset is None else lengths.reset.to(device)
+        self._padding = None if lengths.mask is None else ~lengths.mask.to(device)
         self._sections: list[list[tuple[Contraction, list[Tensor], Tensor]]] = []
         numbers = iter(range(len(blocked.contractions)))
         for sweep in blocked.sweeps:
@@ -60,14 +62,13 @@ class HostProducts:
             found = self._slot(Use.SCRATCH, value_key(index))
         elif node.op == "state":
             found = call.histories[node.key][t] if call.loop.reverse else self._slot(Use.CARRIED, node.key)[step % 2]
-            reset = call.shape.lengths.reset
-            if reset is not None:
-                found = found.masked_fill(reset[t].unsqueeze(-1), 0.0)
+            if self._reset is not None:
+                found = found.masked_fill(self._reset[t].unsqueeze(-1), 0.0)
         elif node.op == "cotangent":
             arrived = node.key == cotangent_of(OUTPUT)
             found = call.leaves[node.key][t] if arrived else self._slot(Use.CARRIED, Key.parse(node.name))[step % 2]
-            if call.shape.lengths.mask is not None:
-                found = found.masked_fill(~call.shape.lengths.mask[t].unsqueeze(-1), 0.0)
+            if self._padding is not None:
+                found = found.masked_fill(self._padding[t].unsqueeze(-1), 0.0)
         else:
             value = call.leaves[node.key]
             found = value[t] if value.dim() == 3 else value

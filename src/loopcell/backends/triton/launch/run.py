@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
+
+from torch import Tensor
 
 from loopcell.backends.triton.codegen.blocked import BlockedLoop
 from loopcell.backends.triton.codegen.kernel import KernelText
 from loopcell.backends.triton.codegen.layout import Loop
 from loopcell.backends.triton.codegen.resident import resident_kernel
 from loopcell.backends.triton.launch.blocked import run_blocked
-from loopcell.backends.triton.launch.choose import Choice, choose
+from loopcell.backends.triton.launch.choose import KernelChoice, choose
 from loopcell.backends.triton.launch.constants import of_resident
 from loopcell.backends.triton.launch.launch import launch
-from loopcell.backends.triton.launch.memory import Shape, as_bytes
+from loopcell.backends.triton.launch.memory import CallShape, ragged
 from loopcell.backends.triton.launch.tensors import LoopTensors, Tensors
 from loopcell.backends.triton.toolchain.device import limits_of
 from loopcell.equations.keys import Key
 
 
 def run_loop(
-    loop: Loop, leaves: Tensors, to: Tensors, shape: Shape, histories: Tensors | None = None
+    loop: Loop, leaves: Tensors, to: Tensors, shape: CallShape, histories: Tensors | None = None
 ) -> tuple[dict[Key, Tensor], Tensors]:
     """Run a loop.
 
@@ -59,11 +62,10 @@ def _blocked(loop: Loop) -> BlockedLoop:
     return BlockedLoop(loop)
 
 
-def _run_resident(call: LoopTensors, choice: Choice) -> None:
+def _run_resident(call: LoopTensors, choice: KernelChoice) -> None:
     kernel, shape = _resident(call.loop), call.shape
     call.finals.update({key: call.like.new_empty((shape.batch, call.width(key))) for key in call.loop.states})
-    tensors = {slot.name: call.of(slot) for slot in kernel.slots}
-    lengths = shape.lengths
-    scalars = {"lengths": lengths.lengths, "resets": as_bytes(lengths.reset), "B": shape.batch, "T": shape.steps}
+    given: dict[str, Any] = {slot.name: call.of(slot) for slot in kernel.slots}
+    given |= {**ragged(shape, call.like.device), "B": shape.batch, "T": shape.steps}
     constants = of_resident(call.loop, shape.sizes, choice)
-    launch(kernel, (-(-shape.batch // choice.rows),), tensors, scalars, shape, constants, choice, call.like)
+    launch(kernel, (-(-shape.batch // choice.rows),), given, constants, choice, call.like)

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from loopcell.backends.triton.codegen.layout import Loop
-from loopcell.backends.triton.codegen.slots import Slot, Use
+from loopcell.backends.triton.codegen.slots import KernelSlot, Use
 from loopcell.backends.triton.launch.constants import real_dtype
-from loopcell.backends.triton.launch.memory import Shape, readable
+from loopcell.backends.triton.launch.memory import CallShape, readable
 from loopcell.equations.keys import Key, cotangent_of
 
 Tensors = Mapping[Key, Tensor]
@@ -31,7 +31,7 @@ class LoopTensors:
     """
 
     loop: Loop
-    shape: Shape
+    shape: CallShape
     leaves: Tensors
     to: Tensors
     histories: Tensors
@@ -55,7 +55,7 @@ class LoopTensors:
         """Return what is carried into the loop: a state, or its cotangent against the order of time."""
         return self.leaves[cotangent_of(state) if self.loop.reverse else state]
 
-    def of(self, slot: Slot) -> Tensor:
+    def of(self, slot: KernelSlot) -> Tensor:
         """Return the tensor of a slot that is there before a kernel is chosen."""
         if slot.use is Use.HISTORY:
             return self.histories[slot.key]

@@ -90,7 +90,7 @@ def states_kernel(
     coefficient, offset, restart, carry, states,
     steps, rows, units, block_steps,
     coefficient_step, coefficient_row, coefficient_unit, offset_step, offset_row, offset_unit,
-    REVERSE: tl.constexpr, RESTARTS: tl.constexpr, LANES: tl.constexpr, SUMS: tl.constexpr,
+    REVERSE: tl.constexpr, RESTARTS: tl.constexpr, LANES: tl.constexpr, DOUBLE: tl.constexpr,
 ):  # fmt: skip
     """Run every block of steps from the state before it; keep the state after every step."""
     row, unit = _own_part(units, LANES)
@@ -101,13 +101,13 @@ def states_kernel(
     restart_first = restart + row + unit * 0
     lanes = tl.cast(rows, tl.int64) * units
     of_row = row * units + unit
-    h = tl.load(carry + block * lanes + of_row, mask=inside, other=0.0).to(SUMS)
+    h = tl.load(carry + block * lanes + of_row, mask=inside, other=0.0).to(tl.float64 if DOUBLE else tl.float32)
     first = block * block_steps
     for k in tl.range(first, tl.minimum(first + block_steps, steps), num_stages=STAGES):
         t, source = _places(k, steps, REVERSE)
         there = unit < tl.where(source < steps, units, 0)
-        a = tl.load(a_first + source * coefficient_step, mask=there, other=1.0).to(SUMS)
-        b = tl.load(b_first + t * offset_step, mask=inside, other=0.0).to(SUMS)
+        a = tl.load(a_first + source * coefficient_step, mask=there, other=1.0).to(h.dtype)
+        b = tl.load(b_first + t * offset_step, mask=inside, other=0.0).to(h.dtype)
         if RESTARTS:
             fresh = tl.load(restart_first + source * rows, mask=there, other=0) != 0
             h = tl.where(fresh, 0.0, h)

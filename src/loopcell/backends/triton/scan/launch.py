@@ -32,9 +32,9 @@ def triton_scan(coefficient: Tensor, offset: Tensor, first: Tensor, restart: Ten
     block_steps = call.steps if offset.dtype == torch.float64 else call.steps_a_block(offset.device)
     blocks = -(-call.steps // block_steps)
     carry = first.contiguous() if blocks == 1 else _carries(call, first.contiguous(), block_steps, blocks)
-    sums = kernels.tl.float64 if offset.dtype == torch.float64 else kernels.tl.float32
+    double = offset.dtype == torch.float64
     kernels.states_kernel[call.programs, blocks](
-        *call.tensors, carry, states, *call.numbers(block_steps), **call.options, SUMS=sums
+        *call.tensors, carry, states, *call.numbers(block_steps), **call.options, DOUBLE=double
     )
     return states.view(shape)
 
@@ -45,7 +45,7 @@ def _is_flat(tensor: Tensor) -> bool:
 
 
 class _ScanCall:
-    """What all kernels of a call are given.
+    """The arguments that all kernels of a call share.
 
     Attributes:
         steps, rows, units: T, B, n.

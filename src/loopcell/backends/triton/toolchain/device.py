@@ -9,8 +9,9 @@ import torch
 
 from loopcell.backends.triton.toolchain.modules import ADVICE, MISSING, interpreting, version
 
+
 @dataclass(frozen=True)
-class Limits:
+class DeviceLimits:
     """The limits of a device.
 
     Attributes:
@@ -25,7 +26,7 @@ class Limits:
 OLDEST = (8, 0)
 """The compute capability that kernels need: that of an A100; an RTX 30 has (8, 6)."""
 
-H100 = Limits(processors=132, shared=232448)
+H100 = DeviceLimits(processors=132, shared=232448)
 """The limits by which kernels are chosen in the interpreter."""
 
 
@@ -49,7 +50,7 @@ def device_obstacle(device: torch.device) -> tuple[str, str] | None:
     return None
 
 
-def limits_of(device: torch.device) -> Limits:
+def limits_of(device: torch.device) -> DeviceLimits:
     """Return the limits of a device."""
     if device.type != "cuda":
         return H100
@@ -57,6 +58,6 @@ def limits_of(device: torch.device) -> Limits:
 
 
 @cache
-def _limits(number: int) -> Limits:
+def _limits(number: int) -> DeviceLimits:
     found = torch.cuda.get_device_properties(number)
-    return Limits(found.multi_processor_count, getattr(found, "shared_memory_per_block_optin", 101376))
+    return DeviceLimits(found.multi_processor_count, getattr(found, "shared_memory_per_block_optin", 101376))

@@ -1,17 +1,13 @@
 """The scan's kernels, interpreted on the CPU, beside the scan in plain PyTorch.
 
 The interpreter runs programs one after the other; that these kernels need no order among the programs of one launch is
-argued in docs/concepts/gpu.md.
+argued in docs/concepts/gpus.md.
 """
-
-import os
 
 import pytest
 import torch
 
-pytest.importorskip("triton")
-os.environ["TRITON_INTERPRET"] = "1"  # read where a kernel is defined, so before it is imported
-
+import loopcell
 from loopcell import cells
 from loopcell.backends.lengths import Lengths
 from loopcell.backends.reference import ReferenceProgram
@@ -46,7 +42,9 @@ def test_tensors_may_be_broadcast_and_transposed():
     a, b, first, restart = problem(9, rows=2, units=33)
     a, b = a[0, 0].expand(a.shape), b.transpose(0, 1).contiguous().transpose(0, 1)
     torch.testing.assert_close(triton_scan(a, b, first, None, False), step_by_step(a, b, first))
-    torch.testing.assert_close(triton_scan(a, b, first.T.contiguous().T, restart, False), step_by_step(a, b, first, restart))
+    torch.testing.assert_close(
+        triton_scan(a, b, first.T.contiguous().T, restart, False), step_by_step(a, b, first, restart)
+    )
 
 
 @pytest.mark.usefixtures("block")
@@ -106,3 +104,13 @@ def test_blocks_fill_a_device_and_are_no_shorter_than_pays():
     assert steps_a_block(16384, 8, 1536) == 16384  # rows and units fill the one processor alone
     assert steps_a_block(16384, 1, 128) == 512
     assert steps_a_block(100, 1, 128) == launch.FEWEST_STEPS
+
+
+@pytest.mark.parametrize("name", ["min_gru", "min_lstm", "lstm"])
+def test_a_network_runs_the_scan_where_its_cell_is_one(name, monkeypatch):
+    calls = []
+    monkeypatch.setattr(launch, "triton_scan", lambda *given: calls.append(given) or triton_scan(*given))
+    net = loopcell.Recurrent(name, 3, 5, num_layers=2)
+    net(torch.randn(4, 2, 3))
+    assert len(calls) == (0 if name == "lstm" else 2)
+    assert ("scan over time" in net.plan()[0].reason) == bool(calls)
