@@ -5,7 +5,8 @@ same wheel says what it asks for: registers, stack (where registers spill), shar
 error where one spills or asks for more shared memory than a device has.
 
 A cell is a part of the file: a run that was stopped goes on with the next. `--cells NAME ...`, `--dtypes` and
-`--devices` choose; the scan is called scan. `--check` writes nothing.
+`--devices` choose; the scan is called scan. `--check` writes nothing, and `--kernels resident` then takes only kernels
+that have such words in their names.
 """
 
 from __future__ import annotations
@@ -35,10 +36,12 @@ def variants(cell: str, dtypes: Sequence[str], device: Device) -> Iterator[Varia
         yield from cell_variants(cell, dtype, device)
 
 
-def rows_of(cell: str, dtypes: Sequence[str], devices: Sequence[Device]) -> Iterator[tuple[dict[str, Any], list[str]]]:
+def rows_of(
+    cell: str, dtypes: Sequence[str], devices: Sequence[Device], kernels: str = ""
+) -> Iterator[tuple[dict[str, Any], list[str]]]:
     """Compile the kernels of a cell; yield rows of the table, each with what is wrong with it."""
     for device in devices:
-        for variant in variants(cell, dtypes, device):
+        for variant in (variant for variant in variants(cell, dtypes, device) if kernels in variant.kind):
             about = {"kernel": variant.kind, "dtype": variant.dtype, "device": f"sm_{device.capability}"}
             try:
                 found = compiled(variant, device)
@@ -56,7 +59,10 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--dtypes", nargs="+", choices=list(DTYPES), default=list(DTYPES))
     parser.add_argument("--devices", nargs="+", type=int, choices=[device.capability for device in DEVICES])
     parser.add_argument("--check", action="store_true", help="write nothing")
+    parser.add_argument("--kernels", default="", metavar="WORDS", help="with --check: kernels of these words alone")
     asked = parser.parse_args(words)
+    if asked.kernels and not asked.check:
+        parser.error("--kernels needs --check: a part of the file is a whole cell")
     devices = [device for device in DEVICES if not asked.devices or device.capability in asked.devices]
     table = SuiteFile(FILE, heading(triton=version("triton")))
     wrong: list[str] = []
@@ -64,7 +70,7 @@ def main(words: Sequence[str] | None = None) -> None:
         if cell in table.parts and not asked.check:
             continue
         rows = []
-        for row, found in rows_of(cell, asked.dtypes, devices):
+        for row, found in rows_of(cell, asked.dtypes, devices, asked.kernels):
             print(cell, *row.values(), sep="  ", flush=True)
             rows.append({"cell": cell, **row})
             wrong += found

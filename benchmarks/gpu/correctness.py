@@ -25,8 +25,8 @@ from loopcell.testing.case import Observed, Run, run
 from tests.laws.table import OTHERS, REGISTERED, case
 
 FIGURE = "correct"
-SIZES = (33, 128, 5)
-"""Hidden sizes: no power of two, a tile whole, below a tile."""
+SIZES = (33, 300, 128, 5)
+"""Hidden sizes: no power of two, more than one processor holds, a tile whole, below a tile."""
 HALF = ("lstm", "gru", "rnn", "lstm_layer_norm", "min_gru")
 DRAWN = 200
 WORKERS = 12

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import statistics
 import subprocess
@@ -15,7 +16,7 @@ import torch
 
 import loopcell
 from benchmarks.gpu import peers
-from benchmarks.gpu.networks import EQUAL, JOBS, Loop, custom, flops, forward, pair, plan, sequence, training
+from benchmarks.gpu.networks import EQUAL, JOBS, Loop, custom, flops, forward, pair, plan, sequence, training, under
 from benchmarks.gpu.session import Call, Row, Session, attempt, beside, relative_error
 from benchmarks.invented import invent
 
@@ -84,15 +85,23 @@ def soft_spots(session: Session) -> Iterator[Row]:
     """Yield rows where cuDNN has no persistent kernels: GRU, and LSTM in bf16, of 192 < H <= 1024."""
     for size in (256, 512, 768, 1024)[: 1 if session.dry else None]:
         for cell, dtype in (("gru", "fp32"), ("gru", "bf16"), ("lstm", "bf16")):
-            yield from against_torch(session, "cuDNN's soft spot", cell, Sizes(512, 16, size), dtype, 1.5)
+            for backend in backends(session):
+                yield from against_torch(session, "cuDNN's soft spot", cell, Sizes(512, 16, size), dtype, 1.5, backend)
 
 
-def against_torch(session: Session, figure: str, cell: str, sizes: Sizes, dtype: str, bar: float) -> Iterator[Row]:
+def backends(session: Session) -> tuple[str, ...]:
+    """Return the back ends that are timed where cuDNN runs by default: what is chosen, and our kernels."""
+    return ("auto",) if session.dry else ("auto", "triton")
+
+
+def against_torch(
+    session: Session, figure: str, cell: str, sizes: Sizes, dtype: str, bar: float, backend: str = "auto"
+) -> Iterator[Row]:
     """Yield a row for forward and for training, once the outputs are equal."""
     T, B, H = sizes.fitted(session)
     ours, theirs = pair(cell, H, session, DTYPES[dtype])
     x = sequence(session, T, B, H, DTYPES[dtype])
-    with torch.no_grad():
+    with torch.no_grad(), loopcell.backend(backend):
         error = relative_error(ours(x)[0], theirs(x)[0])
     case = f"{cell} {dtype} T={T} B={B} H={H}"
     if not error <= EQUAL[DTYPES[dtype]]:
@@ -100,20 +109,23 @@ def against_torch(session: Session, figure: str, cell: str, sizes: Sizes, dtype:
         return
     for job, ready in JOBS.items():
         if session.left() > 0:
-            call, peer = ready(ours, x), ready(theirs, x)
-            yield from beside(session, figure, f"{case} {job}", call, {"torch.nn": peer}, {"torch.nn": bar}, plan(ours))
+            call, peer = under(backend, ready(ours, x)), ready(theirs, x)
+            path = plan(ours, backend)
+            yield from beside(session, figure, f"{case} {job}", call, {"torch.nn": peer}, {"torch.nn": bar}, path)
 
 
 def steps(session: Session) -> Iterator[Row]:
     """Yield microseconds a step: B = 16, H = 256 to 768, forward; on an H100 at most 5."""
     T = session.small(1024)
-    for size in (256, 512, 768)[: 1 if session.dry else None]:
-        for cell in ("lstm", "gru"):
-            net, _ = pair(cell, session.small(size), session, torch.bfloat16)
-            x = sequence(session, T, 16, session.small(size), torch.bfloat16)
-            us = 1e6 * statistics.median(session.alternate({"": forward(net, x)})[""]) / T
-            holds = None if session.dry else us <= 5
-            yield Row("a step", f"{cell} bf16 B=16 H={size}", us, bar="<= 5", holds=holds, unit="us", note=plan(net))
+    sizes = (256, 512, 768)[: 1 if session.dry else None]
+    for size, cell, backend in itertools.product(sizes, ("lstm", "gru"), backends(session)):
+        net, _ = pair(cell, session.small(size), session, torch.bfloat16)
+        x = sequence(session, T, 16, session.small(size), torch.bfloat16)
+        call = under(backend, forward(net, x))
+        us = 1e6 * statistics.median(session.alternate({"": call})[""]) / T
+        holds = None if session.dry else us <= 5
+        note = plan(net, backend)
+        yield Row("a step", f"{cell} bf16 B=16 H={size}", us, bar="<= 5", holds=holds, unit="us", note=note)
 
 
 FLASHRNN = {"forward": 4.87, "training": 13.61}
@@ -125,12 +137,11 @@ def flashrnn(session: Session) -> Iterator[Row]:
     T, B, H = Sizes(1024, 16, 768).fitted(session)
     net, _ = pair("lstm", H, session, torch.bfloat16)
     x = sequence(session, T, B, H, torch.bfloat16)
-    for job, ready in JOBS.items():
-        ms = 1000 * statistics.median(session.alternate({"": ready(net, x)})[""])
+    for (job, ready), backend in itertools.product(JOBS.items(), backends(session)):
+        ms = 1000 * statistics.median(session.alternate({"": under(backend, ready(net, x))})[""])
         holds = None if session.dry else ms < FLASHRNN[job]
-        ratio = FLASHRNN[job] / ms
-        case = f"lstm bf16 T={T} B={B} H={H} {job}"
-        yield Row("FlashRNN's case", case, ms, "published, H100", FLASHRNN[job], ratio, "> 1x", holds, note=plan(net))
+        case, note, ratio = f"lstm bf16 T={T} B={B} H={H} {job}", plan(net, backend), FLASHRNN[job] / ms
+        yield Row("FlashRNN's case", case, ms, "published, H100", FLASHRNN[job], ratio, "> 1x", holds, note=note)
 
 
 # -- a user's cells ---------------------------------------------------------------------------------------------------

@@ -69,9 +69,21 @@ def training(net: Any, x: Tensor, **how: Any) -> Call:
 JOBS: dict[str, Callable[..., Callable[[], Any]]] = {"forward": forward, "training": training}
 
 
-def plan(net: Any) -> str:
+def under(backend: str, call: Call) -> Call:
+    """Return a call on a back end, once it has been run there: a back end that cannot run it says so here."""
+
+    def run() -> object:
+        with loopcell.backend(backend):
+            return call()
+
+    run()
+    return run
+
+
+def plan(net: Any, backend: str = "auto") -> str:
     """Return which path runs."""
-    return "; ".join(f"{part.backend}" for part in net.plan())
+    with loopcell.backend(backend):
+        return "; ".join(f"{part.backend}" for part in net.plan())
 
 
 class Loop(nn.Module):

@@ -84,14 +84,19 @@ def test_spills_and_too_much_shared_memory_are_wrong():
     assert "shared memory" in wrong[1]
 
 
-def test_the_scan_is_compiled_for_gpus_without_spills():
+COMPILED = {"scan": "forward", "lstm": "resident"}
+"""A few of all, since each takes seconds: benchmarks.gpu_resources has the rest."""
+
+
+@pytest.mark.parametrize("cell", COMPILED)
+def test_kernels_are_compiled_for_gpus_without_spills(cell):
     pytest.importorskip("triton")
-    words = [sys.executable, "-m", "benchmarks.gpu_resources", "--check", "--cells", "scan"]
+    words = [sys.executable, "-m", "benchmarks.gpu_resources", "--check", "--cells", cell, "--kernels", COMPILED[cell]]
     environment = {**os.environ, "TRITON_INTERPRET": "0"}  # in this process it is 1: the interpreter's
     words += ["--dtypes", "bf16", "--devices", "90"]
     done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("sm_90") == 8
+    assert done.stdout.count("sm_90") >= 3
 
 
 @pytest.mark.parametrize("page", shown.HEADS)

@@ -45,7 +45,7 @@ def _is_flat(tensor: Tensor) -> bool:
 
 
 class _ScanCall:
-    """What all kernels of a call are given.
+    """The arguments that all kernels of a call share.
 
     Attributes:
         steps, rows, units: T, B, n.
