@@ -161,7 +161,7 @@ def test_several_columns_of_a_long_table_are_the_labels_of_its_steps(tmp_path, m
     ]
     assert CliRunner().invoke(app, ["eval", "run", "t.csv"]).stdout.startswith("20 sequences, 160 steps:")
     for named, sentence in (
-        ("up,word", "column 'word': 'down' is not a number"),
+        ("up,word", "column 'word': 'up' is not a number"),
         ("up,up", "the column 'up' is named twice"),
         ("up,gone", "has no column 'gone'"),
     ):
