@@ -111,14 +111,14 @@ def _difference(form: Form, seed: int) -> str:
         truth, coarse = (everything(form, dtype, seed) for dtype in (torch.float64, torch.float32))
     if not all(torch.isfinite(tensor).all() for tensor in truth.values()):
         return "not finite"
-    grown = {name: _error(coarse[name], expected) for name, expected in truth.items()}
+    grown = {name: error(coarse[name], expected) for name, expected in truth.items()}
     for dtype, grain in ((torch.float64, GRAIN), (torch.float32, 1.0)):
         found = everything(form, dtype, seed)
         for name, expected in truth.items():
-            error, allowed = _error(found[name], expected), max(TOLERANCES[dtype], FACTOR * grain * grown[name])
+            off, allowed = error(found[name], expected), max(TOLERANCES[dtype], FACTOR * grain * grown[name])
             # Where float32 itself is no number, nothing is asked of it.
-            if not (error <= allowed or (dtype == torch.float32 and grown[name] != grown[name])):
-                return f"{name} in {str(dtype).removeprefix('torch.')} is off by {error:.3g} ({allowed:.3g} is allowed)"
+            if not (off <= allowed or (dtype == torch.float32 and grown[name] != grown[name])):
+                return f"{name} in {str(dtype).removeprefix('torch.')} is off by {off:.3g} ({allowed:.3g} is allowed)"
     return ""
 
 
@@ -142,7 +142,7 @@ def is_fused(form: Form) -> bool:
     return all(plan.fused for dtype in (torch.float64, torch.float32) for plan in form.net(dtype).plan())
 
 
-def _error(actual: Tensor, expected: Tensor) -> float:
+def error(actual: Tensor, expected: Tensor) -> float:
     """Return the largest error, in units of the largest entry or of 1; NaN where a number is not finite."""
     if not expected.numel():
         return 0.0

@@ -2,10 +2,11 @@
 
     python -m benchmarks.fuzz --cases 20000 --minutes 7      (again and again, until all are there)
     python -m benchmarks.fuzz --seed 1234                    (one cell again, with its equations)
+    python -m benchmarks.fuzz --precision high               (products of three in bfloat16; `medium`: of one)
 
 What costs is compiling, a library for each cell and dtype. So each cell is tried in several forms (`--forms`), and
 cells and cases are counted apart. LOOPCELL_CFLAGS=-O1 or -O0 in the environment makes it quicker, and the result says
-so. A batch is a process with a cache of its own, so that a crash is one cell's failure and not the end.
+so. Narrow products run on the model of AMX, or with LOOPCELL_BF16=amx on AMX. A batch is a process with a cache of its own, so that a crash is one cell's failure and not the end.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.drawn_products import TOLERANCES, unit
 from benchmarks.processes import environment
 from benchmarks.results import RESULTS, SuiteFile, heading, rows_of
 
@@ -29,10 +31,11 @@ CELLS_A_BATCH, SLOWEST_CELL = 10, 60.0
 
 
 class Batch(NamedTuple):
-    """Cells of neighbouring seeds."""
+    """Cells of neighbouring seeds, and the precision of their products in float32."""
 
     number: int
     forms: int
+    precision: str = "highest"
 
     @property
     def first(self) -> int:
@@ -74,7 +77,7 @@ def _tried(batch: Batch, scratch: Path) -> tuple[list[dict[str, Any]], list[dict
     seed, end = batch.first, batch.first + CELLS_A_BATCH
     while seed < end:
         file = scratch / f"from-{seed}"
-        arguments = ["benchmarks.fuzz_batch", str(seed), str(end - seed), str(batch.forms), str(file)]
+        arguments = ["benchmarks.fuzz_batch", str(seed), str(end - seed), str(batch.forms), batch.precision, str(file)]
         why = _process(arguments, variables)
         lines = _read(file)
         done += [line for line in lines if "cases" in line]
@@ -116,13 +119,13 @@ def _read(lines: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
 
-def show(seed: int, forms: int) -> int:
+def show(seed: int, forms: int, precision: str) -> int:
     """Show one cell again, in this process, with its equations."""
     from benchmarks.drawn_cells import drawn_cell
     from benchmarks.fuzz_batch import try_cell
 
     print(drawn_cell(seed).text())
-    found = try_cell(seed, forms)
+    found = try_cell(seed, forms, precision)
     print(json.dumps(found, indent=1))
     return 1 if found["failures"] else 0
 
@@ -147,15 +150,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fuzz", description=__doc__)
     parser.add_argument("--cases", type=int, default=20_000)
     parser.add_argument("--forms", type=int, default=8, help="cases of each cell")
+    precisions = ("highest", *TOLERANCES)
+    parser.add_argument("--precision", choices=precisions, default="highest", help="of products in float32")
     parser.add_argument("--minutes", type=float, default=7.0, help="begin no batch after so many")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seed", type=int, help="only this cell, in this process")
     parser.add_argument("--to", type=Path, default=RESULTS, metavar="FOLDER", help="where the result goes")
     asked = parser.parse_args()
     if asked.seed is not None:
-        return show(asked.seed, asked.forms)
-    batches = [Batch(number, asked.forms) for number in range(-(-asked.cases // (CELLS_A_BATCH * asked.forms)))]
-    file = SuiteFile(asked.to / "fuzz.json", heading())
+        return show(asked.seed, asked.forms, asked.precision)
+    batches = [Batch(number, asked.forms, asked.precision) for number in range(-(-asked.cases // (CELLS_A_BATCH * asked.forms)))]
+    name = "fuzz" if asked.precision == "highest" else f"fuzz_{asked.precision}"
+    about = {} if asked.precision == "highest" else {"precision": asked.precision, "unit": unit()}
+    file = SuiteFile(asked.to / f"{name}.json", heading(**about))
     run(batches, file, asked.minutes, asked.workers)
     rows = rows_of(file.path)
     total = {name: sum(row[name] for row in rows) for name in ("cells", "cases", "not_finite", "failed")}

@@ -27,6 +27,7 @@ PAGES, BUILT = "pages", "site"  # folders of a language while it is built
 HOW_TO = (
     "write-a-cell", "replace-torch-nn", "lengths-resets-state", "irregular-times", "one-step-at-a-time",
     "streams-of-networks",
+    "audio-effects",
     "kernels-and-compilers", "see-the-gates", "look-inside-a-model", "find-a-pattern", "watch-a-training",
     "compare-cells", "tune-settings", "read-data", "sound-and-images", "long-tables", "time-series-data",
     "predictions", "public-data", "train-a-language-model", "classify-sequences",

@@ -20,7 +20,7 @@ Function = Callable[[mpf], mpf]
 FLOAT, DOUBLE = 24, 53
 LN2 = log(2)
 
-TANH_START, TANH_TERMS = mpf("0.625"), 6
+TANH_START, TANH_TERMS, SHORT_TANH_TERMS = mpf("0.625"), 6, 4
 """The 16 cells of tanh are quarters of octaves from TANH_START on, less TANH_START: up to 9.375, where tanh is 1."""
 
 UNIT = mpf(float.fromhex("0x1.91760ap+0"))
@@ -66,34 +66,43 @@ def portable(digits: int, exp_terms: int, scale: int) -> Iterator[str]:
 def tables() -> Iterator[str]:
     """Yield the same for |r| up to ln(2) / 32, the powers 2^(j/16), and tanh by cells."""
     yield f"#define UNIT {literal(ldexp(UNIT, -24), FLOAT)}"
-    yield array("EXP_TERMS[]", "real", exp_terms_of(2, LN2 / 32, FLOAT), FLOAT)
+    yield f"#define TANH_START {literal(TANH_START, FLOAT)}"
+    yield "#if SHORT"
+    yield from polynomials(1, SHORT_TANH_TERMS)
+    yield "#else"
+    yield from polynomials(2, TANH_TERMS)
+    yield "#endif"
     powers = [mpf(2) ** (mpf(j) / 16) for j in range(16)]
     yield array("ROOTS[16]", "float", powers, FLOAT)
     # What is left of the bits of UNIT 2^(j/16), as those of a float, when j is added to them by a shift.
     one = as_bits(mpf(1), FLOAT)
     left = [as_bits(UNIT * power, FLOAT) - one - (j << 19) for j, power in enumerate(powers)]
     yield listed("UNIT_ROOTS[16]", "int32_t", [str(number) for number in left])
-    yield f"#define TANH_START {literal(TANH_START, FLOAT)}"
-    cells = dict(tanh_cells())
-    rows = [[cells[number][k] for number in range(16)] for k in range(TANH_TERMS)]
+
+
+def polynomials(exp_terms: int, tanh_terms: int) -> Iterator[str]:
+    """Yield those of exp, and of tanh by cells."""
+    yield array("EXP_TERMS[]", "real", exp_terms_of(exp_terms, LN2 / 32, FLOAT), FLOAT)
+    cells = dict(tanh_cells(tanh_terms))
+    rows = [[cells[number][k] for number in range(16)] for k in range(tanh_terms)]
     inner = ",\n    ".join("{" + broken([literal(term, FLOAT) for term in row], "     ") + "}" for row in rows)
-    yield f"static const float TANH_TERMS[{TANH_TERMS}][16] __attribute__((aligned(64))) = {{\n    {inner}}};"
+    yield f"static const float TANH_TERMS[{tanh_terms}][16] __attribute__((aligned(64))) = {{\n    {inner}}};"
 
 
-def tanh_cells() -> Iterator[tuple[int, list[mpf]]]:
+def tanh_cells(count: int) -> Iterator[tuple[int, list[mpf]]]:
     """Yield the number of each cell, from the bits of its edge, and its polynomial in the distance from the edge."""
     edge = TANH_START
     for _ in range(16):
         low, width = edge - TANH_START, ldexp(mpf(1), int(frexp(edge)[1]) - 3)
-        yield as_bits(edge, FLOAT) >> 21 & 15, tanh_terms(low, width)
+        yield as_bits(edge, FLOAT) >> 21 & 15, tanh_terms(low, width, count)
         edge += width
 
 
-def tanh_terms(low: mpf, width: mpf) -> list[mpf]:
+def tanh_terms(low: mpf, width: mpf, count: int) -> list[mpf]:
     """Return the polynomial of one cell; of the first x + x^2 P(x), so that what is tiny stays as it is."""
     if low:
-        return rounded_fit(lambda d: tanh(low + d), lambda d: 1 / tanh(low + d), TANH_TERMS, (mpf(0), width), FLOAT)
-    rest = rounded_fit(lambda d: (tanh(d) - d) / d**2, lambda d: d**2 / tanh(d), TANH_TERMS - 2, (mpf(0), width), FLOAT)
+        return rounded_fit(lambda d: tanh(low + d), lambda d: 1 / tanh(low + d), count, (mpf(0), width), FLOAT)
+    rest = rounded_fit(lambda d: (tanh(d) - d) / d**2, lambda d: d**2 / tanh(d), count - 2, (mpf(0), width), FLOAT)
     return [mpf(0), mpf(1), *rest]
 
 

@@ -18,6 +18,9 @@ __all__ = ["browser", "modules"]  # one for the whole process: Playwright starts
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Triton reads this when it is first imported, be it by torch: kernels run in its interpreter, on the CPU.
+os.environ.setdefault("TRITON_INTERPRET", "1")
+
 # No deadline: a first example may wait for a build or a slow machine. In CI the examples are the same each
 # time, so that a red run says something of the change; at a desk they differ each time, to find more.
 settings.register_profile("desk", deadline=None, print_blob=True)

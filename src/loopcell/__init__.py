@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from loopcell.runtime import Plan as Plan, backend as backend
     from loopcell.tasks import (
         AnomalyDetector as AnomalyDetector,
+        AudioEffect as AudioEffect,
         Backtest as Backtest,
         Captioner as Captioner,
         Chat as Chat,
@@ -95,9 +96,9 @@ _HOMES = {
     ),
     "runtime": ("Plan", "backend"),
     "tasks": (
-        "AnomalyDetector", "Backtest", "Captioner", "Chat", "Forecast", "Forecaster", "LanguageModel", "ScoreTable",
-        "Seq2Seq", "SequenceClassifier", "SequenceRegressor", "SequenceTagger", "SeriesState", "WordVectors",
-        "load_model",
+        "AnomalyDetector", "AudioEffect", "Backtest", "Captioner", "Chat", "Forecast", "Forecaster", "LanguageModel",
+        "ScoreTable", "Seq2Seq", "SequenceClassifier", "SequenceRegressor", "SequenceTagger", "SeriesState",
+        "WordVectors", "load_model",
     ),
 }  # fmt: skip
 _HOME = {name: room for room, names in _HOMES.items() for name in names}

@@ -96,7 +96,8 @@ def test_a_crash_is_one_cells_failure_and_the_rest_goes_on(monkeypatch):
     started = []
 
     def process(arguments, variables):
-        _, first, count, forms, file = arguments
+        _, first, count, forms, precision, file = arguments
+        assert precision == "highest"
         started.append(int(first))
         with Path(file).open("w") as lines:
             for seed in range(int(first), int(first) + int(count)):

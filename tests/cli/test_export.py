@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
+from loopcell import Forecaster
 from loopcell.backends.c.toolchain import target
 from loopcell.cli import export as verb
 from loopcell.export.step_model import Delay, Output, Quantity, Softmax, StepModel
@@ -103,3 +105,21 @@ def test_a_program_of_torch_is_written(loopcell, run, tmp_path, a_model):
     result = loopcell("export", run, "--to", "torch", "-o", path)
     assert result.exit_code == 0, result.output
     assert torch.export.load(path).module() is not None
+
+
+def test_an_export_is_held_against_rows_of_the_user(loopcell, tmp_path):
+    hours = np.arange(80)
+    table = {"time": np.datetime64("2024-01-01") + hours * np.timedelta64(1, "h"), "a": np.sin(hours / 5)}
+    quick = {"history": 6, "horizon": 2, "hidden_size": 4, "epochs": 1, "adapt_rate": 0.0, "random_state": 0}
+    Forecaster(time="time", target="a", **quick).fit(table).save(tmp_path / "m.safetensors")
+    rows = "\n".join(f"{time},{value}" for time, value in zip(table["time"], table["a"], strict=True))
+    (tmp_path / "new.csv").write_text(f"time,a\n{rows}\n", encoding="utf-8")
+    words = ("export", tmp_path / "m.safetensors", "--to", "c", "--drift", 0, "-o", tmp_path / "out", "--data")
+    result = loopcell(*words, tmp_path / "new.csv")
+    assert result.exit_code == 0, result.output
+    report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert report["own_errors"]["own offline"] < 1e-4
+    assert report["verified_steps"] == 80
+    missing = loopcell(*words, tmp_path / "none.csv", "--overwrite")
+    assert missing.exit_code in (1, 2)
+    assert "none.csv" in missing.stderr

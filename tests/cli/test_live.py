@@ -255,11 +255,26 @@ def test_a_state_that_is_none_of_the_model_stays_as_it_is(trained, live, tmp_pat
         assert state.read_bytes() == content
 
 
+def test_answers_go_to_a_file_as_they_come(trained, live, tmp_path):
+    model, rows = trained / "forecast", hourly(20)
+    words = ("--stream", "--format", "csv")
+    whole = live(model, [HEADER, *rows], *words).stdout
+    out, state = tmp_path / "out.csv", tmp_path / "s"
+    for part in (rows[:12], rows[12:]):
+        found = live(model, [HEADER, *part], *words, "--state", state, "-o", out)
+        assert found.exit_code == 0, found.output
+        assert found.stdout == ""
+    assert out.read_text(encoding="utf-8") == whole  # one header
+    again = live(model, [HEADER, *rows], *words, "-o", out)
+    assert "out.csv is there already" in again.stderr
+    assert "Parquet is written as a whole" in live(model, [HEADER], "--stream", "-o", tmp_path / "o.parquet").stderr
+
+
 def test_what_does_not_go_together_is_refused(trained, live, loopcell, run, tmp_path):
     model = trained / "forecast"
     lines = [HEADER, *hourly(3)]
     assert "--stream answers the lines of standard input" in loopcell("predict", model, "x.csv", "--stream").stderr
-    assert "--output is for what has an end" in live(model, lines, "--stream", "-o", tmp_path / "out").stderr
+    assert "--plot is for what has an end" in live(model, lines, "--stream", "--plot", tmp_path / "p.png").stderr
     assert "nothing can be written there" in live(model, lines, "--state", "/proc/nowhere/s").stderr
     assert "no single byte ends a line" in live(model, lines, "--stream", "--encoding", "utf-16").stderr
     whole = live(

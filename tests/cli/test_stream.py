@@ -105,8 +105,7 @@ def test_lines_are_those_of_predict(folder):
 @pytest.mark.parametrize(
     ("words", "given", "reason"),
     [
-        (("sounds.safetensors", "it.wav", "-o", "out.wav"), b"", "answer a sound with labels or numbers"),
-        (("sounds.safetensors", "-o", "out.csv"), b"", "--output is for what has an end"),
+        (("sounds.safetensors", "it.wav", "-o", "out.wav"), b"", "answers a sound with labels or numbers"),
         (("sounds.safetensors", "it.wav", "--on-error", "skip"), b"", "--on-error is for lines"),
         (("rows.safetensors", "it.wav"), b"", "of rows reads lines: loopcell stream MODEL <"),
         (("sounds.safetensors",), b"x1,x2\n1,2\n3,4\n", "standard input is no WAV"),

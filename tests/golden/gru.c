@@ -56,15 +56,16 @@ INLINE void products_4_12(int m, const factor *w, const factor *const *rows, int
     }
 }
 
-static int64_t forward_bytes(const arguments *a, int64_t rows) {
+static int64_t forward_bytes(const arguments *a, int64_t rows, int64_t members) {
     const int64_t n_input = a->size[0];
     const int64_t n_hidden = a->size[1];
     (void)n_input; (void)n_hidden;
     const int64_t listed = room_for(a->chunk * rows + 1, sizeof(row));
-    return listed + room(rows * n_hidden) + room(rows * n_hidden) + room(a->chunk * rows * n_hidden) + room(a->chunk * rows * n_hidden) + room(a->chunk * rows * n_hidden) + 64;
+    const int64_t common = room(rows * n_hidden) + room(rows * n_hidden) + room(a->chunk * rows * n_hidden) + room(a->chunk * rows * n_hidden) + room(a->chunk * rows * n_hidden), own = 0;
+    return common + members * (listed + own) + 64;
 }
 
-static void forward_share(arguments *restrict a, share s, int64_t piece, char *memory) {
+static void forward_share(arguments *restrict a, share s, int64_t piece, member *me, char *memory) {
     const int64_t rows = s.count;
     const int64_t n_input = a->size[0];
     const int64_t n_hidden = a->size[1];
@@ -95,21 +96,25 @@ static void forward_share(arguments *restrict a, share s, int64_t piece, char *m
     const int64_t ld_1_1 = a->stride[24];
     const real *matrix_1_2 = a->at[13];
     const int64_t ld_1_2 = a->stride[26];
-    row *all = (row *)memory;
-    memory += room_for(a->chunk * rows + 1, sizeof(row));
     real *now_h = cut(&memory, rows * n_hidden);
     real *next_h = cut(&memory, rows * n_hidden);
     real *ahead_r_in = cut(&memory, a->chunk * rows * n_hidden);
     real *ahead_z_in = cut(&memory, a->chunk * rows * n_hidden);
     real *ahead_n_in = cut(&memory, a->chunk * rows * n_hidden);
+    const int64_t listed = room_for(a->chunk * rows + 1, sizeof(row));
+    memory += me->number * (listed + 0);
+    row *all = (row *)memory;
+    memory += listed;
+    const span part_hidden_1 = part_of(me, n_hidden, 1 * LANES);
     (void)memory, (void)piece, (void)rows;
     {
         const int64_t staying = running(a, s, 0), later = first_row(a, 0) + s.from;
         (void)later;
-        for (int64_t r = 0; r < s.count; r++) {
+        if (!me->number) for (int64_t r = 0; r < s.count; r++) {
             const int64_t b = batch_row(a, s, r);
             memcpy((r < staying ? now_h + r * n_hidden : to_state_h + b * to_state_h_b), of_state_h + b * of_state_h_b, (size_t)n_hidden * sizeof(real));
         }
+        meet(me);
     }
     for (int64_t t0 = 0; t0 < a->T; t0 += a->chunk) {
         const int64_t t1 = t0 + a->chunk < a->T ? t0 + a->chunk : a->T;
@@ -118,7 +123,7 @@ static void forward_share(arguments *restrict a, share s, int64_t piece, char *m
             int64_t count = 0;
             for (int64_t step = t0; step < t1; step++) count += rows_at(a, s, step, all + count);
             (void)list;
-            for (int64_t u0 = 0; u0 < n_hidden; u0 += LANES)
+            for (int64_t u0 = part_hidden_1.start; u0 < part_hidden_1.stop; u0 += LANES)
             for (int64_t r0 = 0, m; r0 < count; r0 += m) {
                 m = evenly(count, count - r0, 8, 8);
                 vec acc_0[8 * 3] = {0}; /* W_r_x, W_z_x, W_n_x */
@@ -150,6 +155,7 @@ static void forward_share(arguments *restrict a, share s, int64_t piece, char *m
                     store(ahead_n_in + r * n_hidden + u, t12_, k);
                 }
             }
+            meet(me);
         }
         int64_t begin = 0;
         for (int64_t step = t0; step < t1; step++) {
@@ -157,12 +163,15 @@ static void forward_share(arguments *restrict a, share s, int64_t piece, char *m
             const int64_t count = running(a, s, step), staying = running(a, s, step + 1);
             const int64_t later = first_row(a, step + 1) + s.from;
             (void)later;
-            if (a->reset) for (int64_t i = 0; i < count; i++) {
-                AT(i);
-                if (!a->reset[t * a->B + b]) continue;
-                memset(now_h + r * n_hidden, 0, (size_t)n_hidden * sizeof(real));
+            if (a->reset) {
+                if (!me->number) for (int64_t i = 0; i < count; i++) {
+                    AT(i);
+                    if (!a->reset[t * a->B + b]) continue;
+                    memset(now_h + r * n_hidden, 0, (size_t)n_hidden * sizeof(real));
+                }
+                meet(me);
             }
-            for (int64_t u0 = 0; u0 < n_hidden; u0 += LANES)
+            for (int64_t u0 = part_hidden_1.start; u0 < part_hidden_1.stop; u0 += LANES)
             for (int64_t r0 = 0, m; r0 < count; r0 += m) {
                 m = evenly(count, count - r0, 8, 8);
                 vec acc_1[8 * 3] = {0}; /* U_r_h, U_z_h, U_n_h */
@@ -204,6 +213,7 @@ static void forward_share(arguments *restrict a, share s, int64_t piece, char *m
                     store((r < staying ? next_h + r * n_hidden : to_state_h + b * to_state_h_b) + u, h_, k);
                 }
             }
+            meet(me);
             { real *last = now_h; now_h = next_h; next_h = last; }
             begin += count;
         }
@@ -270,15 +280,16 @@ static int forward_pack(arguments *a, int64_t piece) {
 
 SHARED(forward, 2, 14)
 
-static int64_t forward_and_keep_bytes(const arguments *a, int64_t rows) {
+static int64_t forward_and_keep_bytes(const arguments *a, int64_t rows, int64_t members) {
     const int64_t n_input = a->size[0];
     const int64_t n_hidden = a->size[1];
     (void)n_input; (void)n_hidden;
     const int64_t listed = room_for(a->chunk * rows + 1, sizeof(row));
-    return listed + room(a->chunk * rows * n_hidden) + room(a->chunk * rows * n_hidden) + room(a->chunk * rows * n_hidden) + 64;
+    const int64_t common = room(a->chunk * rows * n_hidden) + room(a->chunk * rows * n_hidden) + room(a->chunk * rows * n_hidden), own = 0;
+    return common + members * (listed + own) + 64;
 }
 
-static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece, char *memory) {
+static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece, member *me, char *memory) {
     const int64_t rows = s.count;
     const int64_t n_input = a->size[0];
     const int64_t n_hidden = a->size[1];
@@ -319,19 +330,23 @@ static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece
     const int64_t ld_1_1 = a->stride[34];
     const real *matrix_1_2 = a->at[18];
     const int64_t ld_1_2 = a->stride[36];
-    row *all = (row *)memory;
-    memory += room_for(a->chunk * rows + 1, sizeof(row));
     real *ahead_r_in = cut(&memory, a->chunk * rows * n_hidden);
     real *ahead_z_in = cut(&memory, a->chunk * rows * n_hidden);
     real *ahead_n_in = cut(&memory, a->chunk * rows * n_hidden);
+    const int64_t listed = room_for(a->chunk * rows + 1, sizeof(row));
+    memory += me->number * (listed + 0);
+    row *all = (row *)memory;
+    memory += listed;
+    const span part_hidden_1 = part_of(me, n_hidden, 1 * LANES);
     (void)memory, (void)piece, (void)rows;
     {
         const int64_t staying = running(a, s, 0), later = first_row(a, 0) + s.from;
         (void)later;
-        for (int64_t r = 0; r < s.count; r++) {
+        if (!me->number) for (int64_t r = 0; r < s.count; r++) {
             const int64_t b = batch_row(a, s, r);
             memcpy((r < staying ? of_before_h + (later + r * s.every) * of_before_h_b : to_state_h + b * to_state_h_b), of_state_h + b * of_state_h_b, (size_t)n_hidden * sizeof(real));
         }
+        meet(me);
     }
     for (int64_t t0 = 0; t0 < a->T; t0 += a->chunk) {
         const int64_t t1 = t0 + a->chunk < a->T ? t0 + a->chunk : a->T;
@@ -340,7 +355,7 @@ static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece
             int64_t count = 0;
             for (int64_t step = t0; step < t1; step++) count += rows_at(a, s, step, all + count);
             (void)list;
-            for (int64_t u0 = 0; u0 < n_hidden; u0 += LANES)
+            for (int64_t u0 = part_hidden_1.start; u0 < part_hidden_1.stop; u0 += LANES)
             for (int64_t r0 = 0, m; r0 < count; r0 += m) {
                 m = evenly(count, count - r0, 8, 8);
                 vec acc_0[8 * 3] = {0}; /* W_r_x, W_z_x, W_n_x */
@@ -372,6 +387,7 @@ static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece
                     store(ahead_n_in + r * n_hidden + u, t12_, k);
                 }
             }
+            meet(me);
         }
         int64_t begin = 0;
         for (int64_t step = t0; step < t1; step++) {
@@ -379,12 +395,15 @@ static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece
             const int64_t count = running(a, s, step), staying = running(a, s, step + 1);
             const int64_t later = first_row(a, step + 1) + s.from;
             (void)later;
-            if (a->reset) for (int64_t i = 0; i < count; i++) {
-                AT(i);
-                if (!a->reset[t * a->B + b]) continue;
-                memset(of_before_h + p * of_before_h_b, 0, (size_t)n_hidden * sizeof(real));
+            if (a->reset) {
+                if (!me->number) for (int64_t i = 0; i < count; i++) {
+                    AT(i);
+                    if (!a->reset[t * a->B + b]) continue;
+                    memset(of_before_h + p * of_before_h_b, 0, (size_t)n_hidden * sizeof(real));
+                }
+                meet(me);
             }
-            for (int64_t u0 = 0; u0 < n_hidden; u0 += LANES)
+            for (int64_t u0 = part_hidden_1.start; u0 < part_hidden_1.stop; u0 += LANES)
             for (int64_t r0 = 0, m; r0 < count; r0 += m) {
                 m = evenly(count, count - r0, 8, 8);
                 vec acc_1[8 * 3] = {0}; /* U_r_h, U_z_h, U_n_h */
@@ -430,6 +449,7 @@ static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece
                     store((r < staying ? of_before_h + (later + r * s.every) * of_before_h_b : to_state_h + b * to_state_h_b) + u, h_, k);
                 }
             }
+            meet(me);
             begin += count;
         }
     }
@@ -495,14 +515,15 @@ static int forward_and_keep_pack(arguments *a, int64_t piece) {
 
 SHARED(forward_and_keep, 2, 19)
 
-static int64_t reverse_bytes(const arguments *a, int64_t rows) {
+static int64_t reverse_bytes(const arguments *a, int64_t rows, int64_t members) {
     const int64_t n_hidden = a->size[0];
     (void)n_hidden;
     const int64_t listed = room_for(rows + 1, sizeof(row));
-    return listed + room(rows * n_hidden) + room(rows * n_hidden) + room(n_hidden) + room(2 * n_hidden) + room(n_hidden) + room(2 * n_hidden) + room(n_hidden) + room(2 * n_hidden) + room(n_hidden) + room(2 * n_hidden) + room(rows * n_hidden) + 64;
+    const int64_t common = room(rows * n_hidden) + room(rows * n_hidden) + room(n_hidden) + room(2 * n_hidden) + room(n_hidden) + room(2 * n_hidden) + room(n_hidden) + room(2 * n_hidden) + room(n_hidden) + room(2 * n_hidden) + room(rows * n_hidden), own = 0;
+    return common + members * (listed + own) + 64;
 }
 
-static void reverse_share(arguments *restrict a, share s, int64_t piece, char *memory) {
+static void reverse_share(arguments *restrict a, share s, int64_t piece, member *me, char *memory) {
     const int64_t rows = s.count;
     const int64_t n_hidden = a->size[0];
     (void)n_hidden;
@@ -546,8 +567,6 @@ static void reverse_share(arguments *restrict a, share s, int64_t piece, char *m
     const int64_t ld_0_1 = a->stride[36];
     const real *matrix_0_2 = a->at[19];
     const int64_t ld_0_2 = a->stride[38];
-    row *all = (row *)memory;
-    memory += room_for(rows + 1, sizeof(row));
     real *now_h = cut(&memory, rows * n_hidden);
     real *next_h = cut(&memory, rows * n_hidden);
     real *sum_d_n = cut(&memory, n_hidden);
@@ -559,66 +578,83 @@ static void reverse_share(arguments *restrict a, share s, int64_t piece, char *m
     real *sum_b_r = cut(&memory, n_hidden);
     double *sum_b_r_total = (double *)cut(&memory, 2 * n_hidden);
     real *scratch_9 = cut(&memory, rows * n_hidden);
+    const int64_t listed = room_for(rows + 1, sizeof(row));
+    memory += me->number * (listed + 0);
+    row *all = (row *)memory;
+    memory += listed;
+    const span part_hidden_1 = part_of(me, n_hidden, 1 * LANES);
+    const span part_hidden_4 = part_of(me, n_hidden, 4 * LANES);
     (void)memory, (void)piece, (void)rows;
-    memset(sum_d_n, 0, (size_t)n_hidden * sizeof(real));
-    memset(sum_d_n_total, 0, (size_t)n_hidden * sizeof(double));
-    memset(sum_b_n, 0, (size_t)n_hidden * sizeof(real));
-    memset(sum_b_n_total, 0, (size_t)n_hidden * sizeof(double));
-    memset(sum_b_z, 0, (size_t)n_hidden * sizeof(real));
-    memset(sum_b_z_total, 0, (size_t)n_hidden * sizeof(double));
-    memset(sum_b_r, 0, (size_t)n_hidden * sizeof(real));
-    memset(sum_b_r_total, 0, (size_t)n_hidden * sizeof(double));
+    if (!me->number) {
+        memset(sum_d_n, 0, (size_t)n_hidden * sizeof(real));
+        memset(sum_d_n_total, 0, (size_t)n_hidden * sizeof(double));
+        memset(sum_b_n, 0, (size_t)n_hidden * sizeof(real));
+        memset(sum_b_n_total, 0, (size_t)n_hidden * sizeof(double));
+        memset(sum_b_z, 0, (size_t)n_hidden * sizeof(real));
+        memset(sum_b_z_total, 0, (size_t)n_hidden * sizeof(double));
+        memset(sum_b_r, 0, (size_t)n_hidden * sizeof(real));
+        memset(sum_b_r_total, 0, (size_t)n_hidden * sizeof(double));
+    }
+    meet(me);
     row *list = all;
     int64_t before = 0;
     for (int64_t step = a->T - 1; step >= 0; step--) {
         const int64_t count = rows_at(a, s, step, list);
-        for (; before < count; before++) { /* rows that end here */
-            AT(before);
-            memcpy(now_h + r * n_hidden, of_cotangent_state_h + b * of_cotangent_state_h_b, (size_t)n_hidden * sizeof(real));
-        }
-        for (int64_t r0 = 0; r0 < count; r0++) {
-            AT(r0);
-            for (int64_t u = 0; u < n_hidden; u += LANES) {
-                const int k = least(LANES, n_hidden - u);
-                const vec output = load(of_cotangent_output + t * of_cotangent_output_t + b * of_cotangent_output_b + u, k);
-                const vec state_h = load(now_h + r * n_hidden + u, k);
-                const vec t2_ = (output + state_h);
-                const vec z_ = load(of_saved_z + p * of_saved_z_b + u, k);
-                const vec t5_ = (splat((real)1.0) - z_);
-                const vec h_before = load(of_state_h + p * of_state_h_b + u, k);
-                const vec t8_ = (t2_ * h_before);
-                const vec t9_ = (t2_ * z_);
-                store(scratch_9 + r * n_hidden + u, t9_, k);
-                const vec n_ = load(of_saved_n + p * of_saved_n_b + u, k);
-                const vec t10_ = (t2_ * n_);
-                const vec t11_ = (t2_ * t5_);
-                const vec t12_ = (t8_ - t10_);
-                const vec U_n_h = load(of_saved_U_n_h + p * of_saved_U_n_h_b + u, k);
-                const vec d_n = load(of_parameter_d_n + u, k);
-                const vec t16_ = (U_n_h + d_n);
-                const vec t17_ = (n_ * n_);
-                const vec t18_ = (splat((real)1.0) - t17_);
-                const vec t19_ = (t11_ * t18_);
-                store(sum_b_n + u, load(sum_b_n + u, k) + t19_, k);
-                store(to_product_1 + p * to_product_1_b + u, t19_, k);
-                const vec t20_ = (t19_ * t16_);
-                const vec r_ = load(of_saved_r + p * of_saved_r_b + u, k);
-                const vec t21_ = (t19_ * r_);
-                store(sum_d_n + u, load(sum_d_n + u, k) + t21_, k);
-                store(to_product_0 + p * to_product_0_b + u, t21_, k);
-                const vec t23_ = (z_ * t5_);
-                const vec t24_ = (t12_ * t23_);
-                store(sum_b_z + u, load(sum_b_z + u, k) + t24_, k);
-                store(to_product_2 + p * to_product_2_b + u, t24_, k);
-                const vec t26_ = (splat((real)1.0) - r_);
-                const vec t27_ = (r_ * t26_);
-                const vec t28_ = (t20_ * t27_);
-                store(sum_b_r + u, load(sum_b_r + u, k) + t28_, k);
-                store(to_product_4 + p * to_product_4_b + u, t28_, k);
+        if (before < count) { /* rows that end here */
+            if (!me->number) for (int64_t i = before; i < count; i++) {
+                AT(i);
+                memcpy(now_h + r * n_hidden, of_cotangent_state_h + b * of_cotangent_state_h_b, (size_t)n_hidden * sizeof(real));
             }
+            before = count;
+            meet(me);
+        }
+        for (int64_t from = 0, until; from < count; from = until) {
+            until = band(me, from, count);
+            for (int64_t r0 = from; r0 < until; r0++) {
+                AT(r0);
+                for (int64_t u = part_hidden_1.start; u < part_hidden_1.stop; u += LANES) {
+                    const int k = least(LANES, n_hidden - u);
+                    const vec output = load(of_cotangent_output + t * of_cotangent_output_t + b * of_cotangent_output_b + u, k);
+                    const vec state_h = load(now_h + r * n_hidden + u, k);
+                    const vec t2_ = (output + state_h);
+                    const vec z_ = load(of_saved_z + p * of_saved_z_b + u, k);
+                    const vec t5_ = (splat((real)1.0) - z_);
+                    const vec h_before = load(of_state_h + p * of_state_h_b + u, k);
+                    const vec t8_ = (t2_ * h_before);
+                    const vec t9_ = (t2_ * z_);
+                    store(scratch_9 + r * n_hidden + u, t9_, k);
+                    const vec n_ = load(of_saved_n + p * of_saved_n_b + u, k);
+                    const vec t10_ = (t2_ * n_);
+                    const vec t11_ = (t2_ * t5_);
+                    const vec t12_ = (t8_ - t10_);
+                    const vec U_n_h = load(of_saved_U_n_h + p * of_saved_U_n_h_b + u, k);
+                    const vec d_n = load(of_parameter_d_n + u, k);
+                    const vec t16_ = (U_n_h + d_n);
+                    const vec t17_ = (n_ * n_);
+                    const vec t18_ = (splat((real)1.0) - t17_);
+                    const vec t19_ = (t11_ * t18_);
+                    store(sum_b_n + u, load(sum_b_n + u, k) + t19_, k);
+                    store(to_product_1 + p * to_product_1_b + u, t19_, k);
+                    const vec t20_ = (t19_ * t16_);
+                    const vec r_ = load(of_saved_r + p * of_saved_r_b + u, k);
+                    const vec t21_ = (t19_ * r_);
+                    store(sum_d_n + u, load(sum_d_n + u, k) + t21_, k);
+                    store(to_product_0 + p * to_product_0_b + u, t21_, k);
+                    const vec t23_ = (z_ * t5_);
+                    const vec t24_ = (t12_ * t23_);
+                    store(sum_b_z + u, load(sum_b_z + u, k) + t24_, k);
+                    store(to_product_2 + p * to_product_2_b + u, t24_, k);
+                    const vec t26_ = (splat((real)1.0) - r_);
+                    const vec t27_ = (r_ * t26_);
+                    const vec t28_ = (t20_ * t27_);
+                    store(sum_b_r + u, load(sum_b_r + u, k) + t28_, k);
+                    store(to_product_4 + p * to_product_4_b + u, t28_, k);
+                }
+            }
+            meet(me);
         }
         if (step || a->start) {
-            for (int64_t u0 = 0; u0 < n_hidden; u0 += 4 * LANES)
+            for (int64_t u0 = part_hidden_4.start; u0 < part_hidden_4.stop; u0 += 4 * LANES)
             for (int64_t r0 = 0, m; r0 < count; r0 += m) {
                 m = evenly(count, count - r0, 12, 6);
                 vec acc_0[12 * 4] = {0}; /* t30_ */
@@ -655,19 +691,27 @@ static void reverse_share(arguments *restrict a, share s, int64_t piece, char *m
                 }
             }
         }
-        if (a->reset) for (int64_t i = 0; i < count; i++) {
-            AT(i);
-            if (!a->reset[t * a->B + b]) continue;
-            memset(next_h + r * n_hidden, 0, (size_t)n_hidden * sizeof(real));
+        meet(me);
+        if (a->reset) {
+            if (!me->number) for (int64_t i = 0; i < count; i++) {
+                AT(i);
+                if (!a->reset[t * a->B + b]) continue;
+                memset(next_h + r * n_hidden, 0, (size_t)n_hidden * sizeof(real));
+            }
+            meet(me);
         }
         { real *last = now_h; now_h = next_h; next_h = last; }
         if (step % 32 == 0) {
-            add_to(sum_d_n_total, sum_d_n, n_hidden);
-            add_to(sum_b_n_total, sum_b_n, n_hidden);
-            add_to(sum_b_z_total, sum_b_z, n_hidden);
-            add_to(sum_b_r_total, sum_b_r, n_hidden);
+            if (!me->number) {
+                add_to(sum_d_n_total, sum_d_n, n_hidden);
+                add_to(sum_b_n_total, sum_b_n, n_hidden);
+                add_to(sum_b_z_total, sum_b_z, n_hidden);
+                add_to(sum_b_r_total, sum_b_r, n_hidden);
+            }
+            meet(me);
         }
     }
+    if (me->number) return;
     if (a->start) for (int64_t r = 0; r < s.count; r++) {
         const int64_t b = batch_row(a, s, r);
         memcpy(to_state_h + b * to_state_h_b, r < before ? now_h + r * n_hidden : of_cotangent_state_h + b * of_cotangent_state_h_b, (size_t)n_hidden * sizeof(real));

@@ -38,15 +38,16 @@ INLINE void products_4_12(int m, const factor *w, const factor *const *rows, int
     }
 }
 
-static int64_t forward_bytes(const arguments *a, int64_t rows) {
+static int64_t forward_bytes(const arguments *a, int64_t rows, int64_t members) {
     const int64_t n_input = a->size[0];
     const int64_t n_hidden = a->size[1];
     (void)n_input; (void)n_hidden;
     const int64_t listed = room_for(a->chunk * rows + 1, sizeof(row));
-    return listed + room(rows * n_hidden) + room(rows * n_hidden) + room(rows * n_hidden) + room(rows * n_hidden) + room(a->chunk * rows * n_hidden) + room(a->chunk * rows * n_hidden) + room(a->chunk * rows * n_hidden) + room(a->chunk * rows * n_hidden) + 64;
+    const int64_t common = room(rows * n_hidden) + room(rows * n_hidden) + room(rows * n_hidden) + room(rows * n_hidden) + room(a->chunk * rows * n_hidden) + room(a->chunk * rows * n_hidden) + room(a->chunk * rows * n_hidden) + room(a->chunk * rows * n_hidden), own = 0;
+    return common + members * (listed + own) + 64;
 }
 
-static void forward_share(arguments *restrict a, share s, int64_t piece, char *memory) {
+static void forward_share(arguments *restrict a, share s, int64_t piece, member *me, char *memory) {
     const int64_t rows = s.count;
     const int64_t n_input = a->size[0];
     const int64_t n_hidden = a->size[1];
@@ -85,8 +86,6 @@ static void forward_share(arguments *restrict a, share s, int64_t piece, char *m
     const int64_t ld_1_2 = a->stride[32];
     const real *matrix_1_3 = a->at[17];
     const int64_t ld_1_3 = a->stride[34];
-    row *all = (row *)memory;
-    memory += room_for(a->chunk * rows + 1, sizeof(row));
     real *now_h = cut(&memory, rows * n_hidden);
     real *next_h = cut(&memory, rows * n_hidden);
     real *now_c = cut(&memory, rows * n_hidden);
@@ -95,15 +94,21 @@ static void forward_share(arguments *restrict a, share s, int64_t piece, char *m
     real *ahead_f_in = cut(&memory, a->chunk * rows * n_hidden);
     real *ahead_g_in = cut(&memory, a->chunk * rows * n_hidden);
     real *ahead_o_in = cut(&memory, a->chunk * rows * n_hidden);
+    const int64_t listed = room_for(a->chunk * rows + 1, sizeof(row));
+    memory += me->number * (listed + 0);
+    row *all = (row *)memory;
+    memory += listed;
+    const span part_hidden_1 = part_of(me, n_hidden, 1 * LANES);
     (void)memory, (void)piece, (void)rows;
     {
         const int64_t staying = running(a, s, 0), later = first_row(a, 0) + s.from;
         (void)later;
-        for (int64_t r = 0; r < s.count; r++) {
+        if (!me->number) for (int64_t r = 0; r < s.count; r++) {
             const int64_t b = batch_row(a, s, r);
             memcpy((r < staying ? now_h + r * n_hidden : to_state_h + b * to_state_h_b), of_state_h + b * of_state_h_b, (size_t)n_hidden * sizeof(real));
             memcpy((r < staying ? now_c + r * n_hidden : to_state_c + b * to_state_c_b), of_state_c + b * of_state_c_b, (size_t)n_hidden * sizeof(real));
         }
+        meet(me);
     }
     for (int64_t t0 = 0; t0 < a->T; t0 += a->chunk) {
         const int64_t t1 = t0 + a->chunk < a->T ? t0 + a->chunk : a->T;
@@ -112,7 +117,7 @@ static void forward_share(arguments *restrict a, share s, int64_t piece, char *m
             int64_t count = 0;
             for (int64_t step = t0; step < t1; step++) count += rows_at(a, s, step, all + count);
             (void)list;
-            for (int64_t u0 = 0; u0 < n_hidden; u0 += LANES)
+            for (int64_t u0 = part_hidden_1.start; u0 < part_hidden_1.stop; u0 += LANES)
             for (int64_t r0 = 0, m; r0 < count; r0 += m) {
                 m = evenly(count, count - r0, 12, 6);
                 vec acc_0[12 * 4] = {0}; /* W_i_x, W_f_x, W_g_x, W_o_x */
@@ -149,6 +154,7 @@ static void forward_share(arguments *restrict a, share s, int64_t piece, char *m
                     store(ahead_o_in + r * n_hidden + u, t16_, k);
                 }
             }
+            meet(me);
         }
         int64_t begin = 0;
         for (int64_t step = t0; step < t1; step++) {
@@ -156,13 +162,16 @@ static void forward_share(arguments *restrict a, share s, int64_t piece, char *m
             const int64_t count = running(a, s, step), staying = running(a, s, step + 1);
             const int64_t later = first_row(a, step + 1) + s.from;
             (void)later;
-            if (a->reset) for (int64_t i = 0; i < count; i++) {
-                AT(i);
-                if (!a->reset[t * a->B + b]) continue;
-                memset(now_h + r * n_hidden, 0, (size_t)n_hidden * sizeof(real));
-                memset(now_c + r * n_hidden, 0, (size_t)n_hidden * sizeof(real));
+            if (a->reset) {
+                if (!me->number) for (int64_t i = 0; i < count; i++) {
+                    AT(i);
+                    if (!a->reset[t * a->B + b]) continue;
+                    memset(now_h + r * n_hidden, 0, (size_t)n_hidden * sizeof(real));
+                    memset(now_c + r * n_hidden, 0, (size_t)n_hidden * sizeof(real));
+                }
+                meet(me);
             }
-            for (int64_t u0 = 0; u0 < n_hidden; u0 += LANES)
+            for (int64_t u0 = part_hidden_1.start; u0 < part_hidden_1.stop; u0 += LANES)
             for (int64_t r0 = 0, m; r0 < count; r0 += m) {
                 m = evenly(count, count - r0, 12, 6);
                 vec acc_1[12 * 4] = {0}; /* U_i_h, U_f_h, U_g_h, U_o_h */
@@ -208,6 +217,7 @@ static void forward_share(arguments *restrict a, share s, int64_t piece, char *m
                     store((r < staying ? next_h + r * n_hidden : to_state_h + b * to_state_h_b) + u, h_, k);
                 }
             }
+            meet(me);
             { real *last = now_h; now_h = next_h; next_h = last; }
             { real *last = now_c; now_c = next_c; next_c = last; }
             begin += count;
@@ -281,15 +291,16 @@ static int forward_pack(arguments *a, int64_t piece) {
 
 SHARED(forward, 2, 18)
 
-static int64_t forward_and_keep_bytes(const arguments *a, int64_t rows) {
+static int64_t forward_and_keep_bytes(const arguments *a, int64_t rows, int64_t members) {
     const int64_t n_input = a->size[0];
     const int64_t n_hidden = a->size[1];
     (void)n_input; (void)n_hidden;
     const int64_t listed = room_for(a->chunk * rows + 1, sizeof(row));
-    return listed + room(a->chunk * rows * n_hidden) + room(a->chunk * rows * n_hidden) + room(a->chunk * rows * n_hidden) + room(a->chunk * rows * n_hidden) + 64;
+    const int64_t common = room(a->chunk * rows * n_hidden) + room(a->chunk * rows * n_hidden) + room(a->chunk * rows * n_hidden) + room(a->chunk * rows * n_hidden), own = 0;
+    return common + members * (listed + own) + 64;
 }
 
-static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece, char *memory) {
+static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece, member *me, char *memory) {
     const int64_t rows = s.count;
     const int64_t n_input = a->size[0];
     const int64_t n_hidden = a->size[1];
@@ -342,21 +353,25 @@ static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece
     const int64_t ld_1_2 = a->stride[46];
     const real *matrix_1_3 = a->at[24];
     const int64_t ld_1_3 = a->stride[48];
-    row *all = (row *)memory;
-    memory += room_for(a->chunk * rows + 1, sizeof(row));
     real *ahead_i_in = cut(&memory, a->chunk * rows * n_hidden);
     real *ahead_f_in = cut(&memory, a->chunk * rows * n_hidden);
     real *ahead_g_in = cut(&memory, a->chunk * rows * n_hidden);
     real *ahead_o_in = cut(&memory, a->chunk * rows * n_hidden);
+    const int64_t listed = room_for(a->chunk * rows + 1, sizeof(row));
+    memory += me->number * (listed + 0);
+    row *all = (row *)memory;
+    memory += listed;
+    const span part_hidden_1 = part_of(me, n_hidden, 1 * LANES);
     (void)memory, (void)piece, (void)rows;
     {
         const int64_t staying = running(a, s, 0), later = first_row(a, 0) + s.from;
         (void)later;
-        for (int64_t r = 0; r < s.count; r++) {
+        if (!me->number) for (int64_t r = 0; r < s.count; r++) {
             const int64_t b = batch_row(a, s, r);
             memcpy((r < staying ? of_before_h + (later + r * s.every) * of_before_h_b : to_state_h + b * to_state_h_b), of_state_h + b * of_state_h_b, (size_t)n_hidden * sizeof(real));
             memcpy((r < staying ? of_before_c + (later + r * s.every) * of_before_c_b : to_state_c + b * to_state_c_b), of_state_c + b * of_state_c_b, (size_t)n_hidden * sizeof(real));
         }
+        meet(me);
     }
     for (int64_t t0 = 0; t0 < a->T; t0 += a->chunk) {
         const int64_t t1 = t0 + a->chunk < a->T ? t0 + a->chunk : a->T;
@@ -365,7 +380,7 @@ static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece
             int64_t count = 0;
             for (int64_t step = t0; step < t1; step++) count += rows_at(a, s, step, all + count);
             (void)list;
-            for (int64_t u0 = 0; u0 < n_hidden; u0 += LANES)
+            for (int64_t u0 = part_hidden_1.start; u0 < part_hidden_1.stop; u0 += LANES)
             for (int64_t r0 = 0, m; r0 < count; r0 += m) {
                 m = evenly(count, count - r0, 12, 6);
                 vec acc_0[12 * 4] = {0}; /* W_i_x, W_f_x, W_g_x, W_o_x */
@@ -402,6 +417,7 @@ static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece
                     store(ahead_o_in + r * n_hidden + u, t16_, k);
                 }
             }
+            meet(me);
         }
         int64_t begin = 0;
         for (int64_t step = t0; step < t1; step++) {
@@ -409,13 +425,16 @@ static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece
             const int64_t count = running(a, s, step), staying = running(a, s, step + 1);
             const int64_t later = first_row(a, step + 1) + s.from;
             (void)later;
-            if (a->reset) for (int64_t i = 0; i < count; i++) {
-                AT(i);
-                if (!a->reset[t * a->B + b]) continue;
-                memset(of_before_h + p * of_before_h_b, 0, (size_t)n_hidden * sizeof(real));
-                memset(of_before_c + p * of_before_c_b, 0, (size_t)n_hidden * sizeof(real));
+            if (a->reset) {
+                if (!me->number) for (int64_t i = 0; i < count; i++) {
+                    AT(i);
+                    if (!a->reset[t * a->B + b]) continue;
+                    memset(of_before_h + p * of_before_h_b, 0, (size_t)n_hidden * sizeof(real));
+                    memset(of_before_c + p * of_before_c_b, 0, (size_t)n_hidden * sizeof(real));
+                }
+                meet(me);
             }
-            for (int64_t u0 = 0; u0 < n_hidden; u0 += LANES)
+            for (int64_t u0 = part_hidden_1.start; u0 < part_hidden_1.stop; u0 += LANES)
             for (int64_t r0 = 0, m; r0 < count; r0 += m) {
                 m = evenly(count, count - r0, 12, 6);
                 vec acc_1[12 * 4] = {0}; /* U_i_h, U_f_h, U_g_h, U_o_h */
@@ -466,6 +485,7 @@ static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece
                     store((r < staying ? of_before_h + (later + r * s.every) * of_before_h_b : to_state_h + b * to_state_h_b) + u, h_, k);
                 }
             }
+            meet(me);
             begin += count;
         }
     }
@@ -537,14 +557,15 @@ static int forward_and_keep_pack(arguments *a, int64_t piece) {
 
 SHARED(forward_and_keep, 2, 25)
 
-static int64_t reverse_bytes(const arguments *a, int64_t rows) {
+static int64_t reverse_bytes(const arguments *a, int64_t rows, int64_t members) {
     const int64_t n_hidden = a->size[0];
     (void)n_hidden;
     const int64_t listed = room_for(rows + 1, sizeof(row));
-    return listed + room(rows * n_hidden) + room(rows * n_hidden) + room(rows * n_hidden) + room(rows * n_hidden) + room(n_hidden) + room(2 * n_hidden) + room(n_hidden) + room(2 * n_hidden) + room(n_hidden) + room(2 * n_hidden) + room(n_hidden) + room(2 * n_hidden) + 64;
+    const int64_t common = room(rows * n_hidden) + room(rows * n_hidden) + room(rows * n_hidden) + room(rows * n_hidden) + room(n_hidden) + room(2 * n_hidden) + room(n_hidden) + room(2 * n_hidden) + room(n_hidden) + room(2 * n_hidden) + room(n_hidden) + room(2 * n_hidden), own = 0;
+    return common + members * (listed + own) + 64;
 }
 
-static void reverse_share(arguments *restrict a, share s, int64_t piece, char *memory) {
+static void reverse_share(arguments *restrict a, share s, int64_t piece, member *me, char *memory) {
     const int64_t rows = s.count;
     const int64_t n_hidden = a->size[0];
     (void)n_hidden;
@@ -595,8 +616,6 @@ static void reverse_share(arguments *restrict a, share s, int64_t piece, char *m
     const int64_t ld_0_2 = a->stride[42];
     const real *matrix_0_3 = a->at[22];
     const int64_t ld_0_3 = a->stride[44];
-    row *all = (row *)memory;
-    memory += room_for(rows + 1, sizeof(row));
     real *now_c = cut(&memory, rows * n_hidden);
     real *next_c = cut(&memory, rows * n_hidden);
     real *now_h = cut(&memory, rows * n_hidden);
@@ -609,73 +628,90 @@ static void reverse_share(arguments *restrict a, share s, int64_t piece, char *m
     double *sum_b_f_total = (double *)cut(&memory, 2 * n_hidden);
     real *sum_b_i = cut(&memory, n_hidden);
     double *sum_b_i_total = (double *)cut(&memory, 2 * n_hidden);
+    const int64_t listed = room_for(rows + 1, sizeof(row));
+    memory += me->number * (listed + 0);
+    row *all = (row *)memory;
+    memory += listed;
+    const span part_hidden_1 = part_of(me, n_hidden, 1 * LANES);
+    const span part_hidden_4 = part_of(me, n_hidden, 4 * LANES);
     (void)memory, (void)piece, (void)rows;
-    memset(sum_b_o, 0, (size_t)n_hidden * sizeof(real));
-    memset(sum_b_o_total, 0, (size_t)n_hidden * sizeof(double));
-    memset(sum_b_g, 0, (size_t)n_hidden * sizeof(real));
-    memset(sum_b_g_total, 0, (size_t)n_hidden * sizeof(double));
-    memset(sum_b_f, 0, (size_t)n_hidden * sizeof(real));
-    memset(sum_b_f_total, 0, (size_t)n_hidden * sizeof(double));
-    memset(sum_b_i, 0, (size_t)n_hidden * sizeof(real));
-    memset(sum_b_i_total, 0, (size_t)n_hidden * sizeof(double));
+    if (!me->number) {
+        memset(sum_b_o, 0, (size_t)n_hidden * sizeof(real));
+        memset(sum_b_o_total, 0, (size_t)n_hidden * sizeof(double));
+        memset(sum_b_g, 0, (size_t)n_hidden * sizeof(real));
+        memset(sum_b_g_total, 0, (size_t)n_hidden * sizeof(double));
+        memset(sum_b_f, 0, (size_t)n_hidden * sizeof(real));
+        memset(sum_b_f_total, 0, (size_t)n_hidden * sizeof(double));
+        memset(sum_b_i, 0, (size_t)n_hidden * sizeof(real));
+        memset(sum_b_i_total, 0, (size_t)n_hidden * sizeof(double));
+    }
+    meet(me);
     row *list = all;
     int64_t before = 0;
     for (int64_t step = a->T - 1; step >= 0; step--) {
         const int64_t count = rows_at(a, s, step, list);
-        for (; before < count; before++) { /* rows that end here */
-            AT(before);
-            memcpy(now_c + r * n_hidden, of_cotangent_state_c + b * of_cotangent_state_c_b, (size_t)n_hidden * sizeof(real));
-            memcpy(now_h + r * n_hidden, of_cotangent_state_h + b * of_cotangent_state_h_b, (size_t)n_hidden * sizeof(real));
-        }
-        for (int64_t r0 = 0; r0 < count; r0++) {
-            AT(r0);
-            for (int64_t u = 0; u < n_hidden; u += LANES) {
-                const int k = least(LANES, n_hidden - u);
-                const vec output = load(of_cotangent_output + t * of_cotangent_output_t + b * of_cotangent_output_b + u, k);
-                const vec state_h = load(now_h + r * n_hidden + u, k);
-                const vec t2_ = (output + state_h);
-                const vec t38_ = load(of_saved_t38 + p * of_saved_t38_b + u, k);
-                const vec t6_ = (t2_ * t38_);
-                const vec o_ = load(of_saved_o + p * of_saved_o_b + u, k);
-                const vec t7_ = (t2_ * o_);
-                const vec t12_ = (t38_ * t38_);
-                const vec t14_ = (splat((real)1.0) - t12_);
-                const vec t15_ = (t7_ * t14_);
-                const vec state_c = load(now_c + r * n_hidden + u, k);
-                const vec t16_ = (state_c + t15_);
-                const vec g_ = load(of_saved_g + p * of_saved_g_b + u, k);
-                const vec t17_ = (t16_ * g_);
-                const vec i_ = load(of_saved_i + p * of_saved_i_b + u, k);
-                const vec t18_ = (t16_ * i_);
-                const vec c_before = load(of_state_c + p * of_state_c_b + u, k);
-                const vec t19_ = (t16_ * c_before);
-                const vec f_ = load(of_saved_f + p * of_saved_f_b + u, k);
-                const vec t20_ = (t16_ * f_);
-                store(next_c + r * n_hidden + u, t20_, k);
-                const vec t21_ = (splat((real)1.0) - o_);
-                const vec t22_ = (o_ * t21_);
-                const vec t23_ = (t6_ * t22_);
-                store(sum_b_o + u, load(sum_b_o + u, k) + t23_, k);
-                store(to_product_0 + p * to_product_0_b + u, t23_, k);
-                const vec t25_ = (g_ * g_);
-                const vec t26_ = (splat((real)1.0) - t25_);
-                const vec t27_ = (t18_ * t26_);
-                store(sum_b_g + u, load(sum_b_g + u, k) + t27_, k);
-                store(to_product_2 + p * to_product_2_b + u, t27_, k);
-                const vec t29_ = (splat((real)1.0) - f_);
-                const vec t30_ = (f_ * t29_);
-                const vec t31_ = (t19_ * t30_);
-                store(sum_b_f + u, load(sum_b_f + u, k) + t31_, k);
-                store(to_product_4 + p * to_product_4_b + u, t31_, k);
-                const vec t33_ = (splat((real)1.0) - i_);
-                const vec t34_ = (i_ * t33_);
-                const vec t35_ = (t17_ * t34_);
-                store(sum_b_i + u, load(sum_b_i + u, k) + t35_, k);
-                store(to_product_6 + p * to_product_6_b + u, t35_, k);
+        if (before < count) { /* rows that end here */
+            if (!me->number) for (int64_t i = before; i < count; i++) {
+                AT(i);
+                memcpy(now_c + r * n_hidden, of_cotangent_state_c + b * of_cotangent_state_c_b, (size_t)n_hidden * sizeof(real));
+                memcpy(now_h + r * n_hidden, of_cotangent_state_h + b * of_cotangent_state_h_b, (size_t)n_hidden * sizeof(real));
             }
+            before = count;
+            meet(me);
+        }
+        for (int64_t from = 0, until; from < count; from = until) {
+            until = band(me, from, count);
+            for (int64_t r0 = from; r0 < until; r0++) {
+                AT(r0);
+                for (int64_t u = part_hidden_1.start; u < part_hidden_1.stop; u += LANES) {
+                    const int k = least(LANES, n_hidden - u);
+                    const vec output = load(of_cotangent_output + t * of_cotangent_output_t + b * of_cotangent_output_b + u, k);
+                    const vec state_h = load(now_h + r * n_hidden + u, k);
+                    const vec t2_ = (output + state_h);
+                    const vec t38_ = load(of_saved_t38 + p * of_saved_t38_b + u, k);
+                    const vec t6_ = (t2_ * t38_);
+                    const vec o_ = load(of_saved_o + p * of_saved_o_b + u, k);
+                    const vec t7_ = (t2_ * o_);
+                    const vec t12_ = (t38_ * t38_);
+                    const vec t14_ = (splat((real)1.0) - t12_);
+                    const vec t15_ = (t7_ * t14_);
+                    const vec state_c = load(now_c + r * n_hidden + u, k);
+                    const vec t16_ = (state_c + t15_);
+                    const vec g_ = load(of_saved_g + p * of_saved_g_b + u, k);
+                    const vec t17_ = (t16_ * g_);
+                    const vec i_ = load(of_saved_i + p * of_saved_i_b + u, k);
+                    const vec t18_ = (t16_ * i_);
+                    const vec c_before = load(of_state_c + p * of_state_c_b + u, k);
+                    const vec t19_ = (t16_ * c_before);
+                    const vec f_ = load(of_saved_f + p * of_saved_f_b + u, k);
+                    const vec t20_ = (t16_ * f_);
+                    store(next_c + r * n_hidden + u, t20_, k);
+                    const vec t21_ = (splat((real)1.0) - o_);
+                    const vec t22_ = (o_ * t21_);
+                    const vec t23_ = (t6_ * t22_);
+                    store(sum_b_o + u, load(sum_b_o + u, k) + t23_, k);
+                    store(to_product_0 + p * to_product_0_b + u, t23_, k);
+                    const vec t25_ = (g_ * g_);
+                    const vec t26_ = (splat((real)1.0) - t25_);
+                    const vec t27_ = (t18_ * t26_);
+                    store(sum_b_g + u, load(sum_b_g + u, k) + t27_, k);
+                    store(to_product_2 + p * to_product_2_b + u, t27_, k);
+                    const vec t29_ = (splat((real)1.0) - f_);
+                    const vec t30_ = (f_ * t29_);
+                    const vec t31_ = (t19_ * t30_);
+                    store(sum_b_f + u, load(sum_b_f + u, k) + t31_, k);
+                    store(to_product_4 + p * to_product_4_b + u, t31_, k);
+                    const vec t33_ = (splat((real)1.0) - i_);
+                    const vec t34_ = (i_ * t33_);
+                    const vec t35_ = (t17_ * t34_);
+                    store(sum_b_i + u, load(sum_b_i + u, k) + t35_, k);
+                    store(to_product_6 + p * to_product_6_b + u, t35_, k);
+                }
+            }
+            meet(me);
         }
         if (step || a->start) {
-            for (int64_t u0 = 0; u0 < n_hidden; u0 += 4 * LANES)
+            for (int64_t u0 = part_hidden_4.start; u0 < part_hidden_4.stop; u0 += 4 * LANES)
             for (int64_t r0 = 0, m; r0 < count; r0 += m) {
                 m = evenly(count, count - r0, 12, 6);
                 vec acc_0[12 * 4] = {0}; /* t37_ */
@@ -716,21 +752,29 @@ static void reverse_share(arguments *restrict a, share s, int64_t piece, char *m
                 }
             }
         }
-        if (a->reset) for (int64_t i = 0; i < count; i++) {
-            AT(i);
-            if (!a->reset[t * a->B + b]) continue;
-            memset(next_c + r * n_hidden, 0, (size_t)n_hidden * sizeof(real));
-            memset(next_h + r * n_hidden, 0, (size_t)n_hidden * sizeof(real));
+        meet(me);
+        if (a->reset) {
+            if (!me->number) for (int64_t i = 0; i < count; i++) {
+                AT(i);
+                if (!a->reset[t * a->B + b]) continue;
+                memset(next_c + r * n_hidden, 0, (size_t)n_hidden * sizeof(real));
+                memset(next_h + r * n_hidden, 0, (size_t)n_hidden * sizeof(real));
+            }
+            meet(me);
         }
         { real *last = now_c; now_c = next_c; next_c = last; }
         { real *last = now_h; now_h = next_h; next_h = last; }
         if (step % 32 == 0) {
-            add_to(sum_b_o_total, sum_b_o, n_hidden);
-            add_to(sum_b_g_total, sum_b_g, n_hidden);
-            add_to(sum_b_f_total, sum_b_f, n_hidden);
-            add_to(sum_b_i_total, sum_b_i, n_hidden);
+            if (!me->number) {
+                add_to(sum_b_o_total, sum_b_o, n_hidden);
+                add_to(sum_b_g_total, sum_b_g, n_hidden);
+                add_to(sum_b_f_total, sum_b_f, n_hidden);
+                add_to(sum_b_i_total, sum_b_i, n_hidden);
+            }
+            meet(me);
         }
     }
+    if (me->number) return;
     if (a->start) for (int64_t r = 0; r < s.count; r++) {
         const int64_t b = batch_row(a, s, r);
         memcpy(to_state_c + b * to_state_c_b, r < before ? now_c + r * n_hidden : of_cotangent_state_c + b * of_cotangent_state_c_b, (size_t)n_hidden * sizeof(real));

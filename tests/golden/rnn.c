@@ -33,15 +33,16 @@ INLINE void products_4_12(int m, const factor *w, const factor *const *rows, int
     }
 }
 
-static int64_t forward_bytes(const arguments *a, int64_t rows) {
+static int64_t forward_bytes(const arguments *a, int64_t rows, int64_t members) {
     const int64_t n_input = a->size[0];
     const int64_t n_hidden = a->size[1];
     (void)n_input; (void)n_hidden;
     const int64_t listed = room_for(a->chunk * rows + 1, sizeof(row));
-    return listed + room(rows * n_hidden) + room(rows * n_hidden) + room(a->chunk * rows * n_hidden) + 64;
+    const int64_t common = room(rows * n_hidden) + room(rows * n_hidden) + room(a->chunk * rows * n_hidden), own = 0;
+    return common + members * (listed + own) + 64;
 }
 
-static void forward_share(arguments *restrict a, share s, int64_t piece, char *memory) {
+static void forward_share(arguments *restrict a, share s, int64_t piece, member *me, char *memory) {
     const int64_t rows = s.count;
     const int64_t n_input = a->size[0];
     const int64_t n_hidden = a->size[1];
@@ -61,19 +62,23 @@ static void forward_share(arguments *restrict a, share s, int64_t piece, char *m
     const factor *pack_1 = a->pack[1];
     const real *matrix_1_0 = a->at[6];
     const int64_t ld_1_0 = a->stride[12];
-    row *all = (row *)memory;
-    memory += room_for(a->chunk * rows + 1, sizeof(row));
     real *now_h = cut(&memory, rows * n_hidden);
     real *next_h = cut(&memory, rows * n_hidden);
     real *ahead_h_in = cut(&memory, a->chunk * rows * n_hidden);
+    const int64_t listed = room_for(a->chunk * rows + 1, sizeof(row));
+    memory += me->number * (listed + 0);
+    row *all = (row *)memory;
+    memory += listed;
+    const span part_hidden_4 = part_of(me, n_hidden, 4 * LANES);
     (void)memory, (void)piece, (void)rows;
     {
         const int64_t staying = running(a, s, 0), later = first_row(a, 0) + s.from;
         (void)later;
-        for (int64_t r = 0; r < s.count; r++) {
+        if (!me->number) for (int64_t r = 0; r < s.count; r++) {
             const int64_t b = batch_row(a, s, r);
             memcpy((r < staying ? now_h + r * n_hidden : to_state_h + b * to_state_h_b), of_state_h + b * of_state_h_b, (size_t)n_hidden * sizeof(real));
         }
+        meet(me);
     }
     for (int64_t t0 = 0; t0 < a->T; t0 += a->chunk) {
         const int64_t t1 = t0 + a->chunk < a->T ? t0 + a->chunk : a->T;
@@ -82,7 +87,7 @@ static void forward_share(arguments *restrict a, share s, int64_t piece, char *m
             int64_t count = 0;
             for (int64_t step = t0; step < t1; step++) count += rows_at(a, s, step, all + count);
             (void)list;
-            for (int64_t u0 = 0; u0 < n_hidden; u0 += 4 * LANES)
+            for (int64_t u0 = part_hidden_4.start; u0 < part_hidden_4.stop; u0 += 4 * LANES)
             for (int64_t r0 = 0, m; r0 < count; r0 += m) {
                 m = evenly(count, count - r0, 12, 6);
                 vec acc_0[12 * 4] = {0}; /* W_h_x */
@@ -106,6 +111,7 @@ static void forward_share(arguments *restrict a, share s, int64_t piece, char *m
                     }
                 }
             }
+            meet(me);
         }
         int64_t begin = 0;
         for (int64_t step = t0; step < t1; step++) {
@@ -113,12 +119,15 @@ static void forward_share(arguments *restrict a, share s, int64_t piece, char *m
             const int64_t count = running(a, s, step), staying = running(a, s, step + 1);
             const int64_t later = first_row(a, step + 1) + s.from;
             (void)later;
-            if (a->reset) for (int64_t i = 0; i < count; i++) {
-                AT(i);
-                if (!a->reset[t * a->B + b]) continue;
-                memset(now_h + r * n_hidden, 0, (size_t)n_hidden * sizeof(real));
+            if (a->reset) {
+                if (!me->number) for (int64_t i = 0; i < count; i++) {
+                    AT(i);
+                    if (!a->reset[t * a->B + b]) continue;
+                    memset(now_h + r * n_hidden, 0, (size_t)n_hidden * sizeof(real));
+                }
+                meet(me);
             }
-            for (int64_t u0 = 0; u0 < n_hidden; u0 += 4 * LANES)
+            for (int64_t u0 = part_hidden_4.start; u0 < part_hidden_4.stop; u0 += 4 * LANES)
             for (int64_t r0 = 0, m; r0 < count; r0 += m) {
                 m = evenly(count, count - r0, 12, 6);
                 vec acc_1[12 * 4] = {0}; /* U_h_h */
@@ -144,6 +153,7 @@ static void forward_share(arguments *restrict a, share s, int64_t piece, char *m
                     }
                 }
             }
+            meet(me);
             { real *last = now_h; now_h = next_h; next_h = last; }
             begin += count;
         }
@@ -198,15 +208,16 @@ static int forward_pack(arguments *a, int64_t piece) {
 
 SHARED(forward, 2, 7)
 
-static int64_t forward_and_keep_bytes(const arguments *a, int64_t rows) {
+static int64_t forward_and_keep_bytes(const arguments *a, int64_t rows, int64_t members) {
     const int64_t n_input = a->size[0];
     const int64_t n_hidden = a->size[1];
     (void)n_input; (void)n_hidden;
     const int64_t listed = room_for(a->chunk * rows + 1, sizeof(row));
-    return listed + room(a->chunk * rows * n_hidden) + 64;
+    const int64_t common = room(a->chunk * rows * n_hidden), own = 0;
+    return common + members * (listed + own) + 64;
 }
 
-static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece, char *memory) {
+static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece, member *me, char *memory) {
     const int64_t rows = s.count;
     const int64_t n_input = a->size[0];
     const int64_t n_hidden = a->size[1];
@@ -230,17 +241,21 @@ static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece
     const factor *pack_1 = a->pack[1];
     const real *matrix_1_0 = a->at[8];
     const int64_t ld_1_0 = a->stride[16];
-    row *all = (row *)memory;
-    memory += room_for(a->chunk * rows + 1, sizeof(row));
     real *ahead_h_in = cut(&memory, a->chunk * rows * n_hidden);
+    const int64_t listed = room_for(a->chunk * rows + 1, sizeof(row));
+    memory += me->number * (listed + 0);
+    row *all = (row *)memory;
+    memory += listed;
+    const span part_hidden_4 = part_of(me, n_hidden, 4 * LANES);
     (void)memory, (void)piece, (void)rows;
     {
         const int64_t staying = running(a, s, 0), later = first_row(a, 0) + s.from;
         (void)later;
-        for (int64_t r = 0; r < s.count; r++) {
+        if (!me->number) for (int64_t r = 0; r < s.count; r++) {
             const int64_t b = batch_row(a, s, r);
             memcpy((r < staying ? of_before_h + (later + r * s.every) * of_before_h_b : to_state_h + b * to_state_h_b), of_state_h + b * of_state_h_b, (size_t)n_hidden * sizeof(real));
         }
+        meet(me);
     }
     for (int64_t t0 = 0; t0 < a->T; t0 += a->chunk) {
         const int64_t t1 = t0 + a->chunk < a->T ? t0 + a->chunk : a->T;
@@ -249,7 +264,7 @@ static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece
             int64_t count = 0;
             for (int64_t step = t0; step < t1; step++) count += rows_at(a, s, step, all + count);
             (void)list;
-            for (int64_t u0 = 0; u0 < n_hidden; u0 += 4 * LANES)
+            for (int64_t u0 = part_hidden_4.start; u0 < part_hidden_4.stop; u0 += 4 * LANES)
             for (int64_t r0 = 0, m; r0 < count; r0 += m) {
                 m = evenly(count, count - r0, 12, 6);
                 vec acc_0[12 * 4] = {0}; /* W_h_x */
@@ -273,6 +288,7 @@ static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece
                     }
                 }
             }
+            meet(me);
         }
         int64_t begin = 0;
         for (int64_t step = t0; step < t1; step++) {
@@ -280,12 +296,15 @@ static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece
             const int64_t count = running(a, s, step), staying = running(a, s, step + 1);
             const int64_t later = first_row(a, step + 1) + s.from;
             (void)later;
-            if (a->reset) for (int64_t i = 0; i < count; i++) {
-                AT(i);
-                if (!a->reset[t * a->B + b]) continue;
-                memset(of_before_h + p * of_before_h_b, 0, (size_t)n_hidden * sizeof(real));
+            if (a->reset) {
+                if (!me->number) for (int64_t i = 0; i < count; i++) {
+                    AT(i);
+                    if (!a->reset[t * a->B + b]) continue;
+                    memset(of_before_h + p * of_before_h_b, 0, (size_t)n_hidden * sizeof(real));
+                }
+                meet(me);
             }
-            for (int64_t u0 = 0; u0 < n_hidden; u0 += 4 * LANES)
+            for (int64_t u0 = part_hidden_4.start; u0 < part_hidden_4.stop; u0 += 4 * LANES)
             for (int64_t r0 = 0, m; r0 < count; r0 += m) {
                 m = evenly(count, count - r0, 12, 6);
                 vec acc_1[12 * 4] = {0}; /* U_h_h */
@@ -312,6 +331,7 @@ static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece
                     }
                 }
             }
+            meet(me);
             begin += count;
         }
     }
@@ -365,14 +385,15 @@ static int forward_and_keep_pack(arguments *a, int64_t piece) {
 
 SHARED(forward_and_keep, 2, 9)
 
-static int64_t reverse_bytes(const arguments *a, int64_t rows) {
+static int64_t reverse_bytes(const arguments *a, int64_t rows, int64_t members) {
     const int64_t n_hidden = a->size[0];
     (void)n_hidden;
     const int64_t listed = room_for(rows + 1, sizeof(row));
-    return listed + room(rows * n_hidden) + room(rows * n_hidden) + room(n_hidden) + room(2 * n_hidden) + 64;
+    const int64_t common = room(rows * n_hidden) + room(rows * n_hidden) + room(n_hidden) + room(2 * n_hidden), own = 0;
+    return common + members * (listed + own) + 64;
 }
 
-static void reverse_share(arguments *restrict a, share s, int64_t piece, char *memory) {
+static void reverse_share(arguments *restrict a, share s, int64_t piece, member *me, char *memory) {
     const int64_t rows = s.count;
     const int64_t n_hidden = a->size[0];
     (void)n_hidden;
@@ -391,40 +412,55 @@ static void reverse_share(arguments *restrict a, share s, int64_t piece, char *m
     const factor *pack_0 = a->pack[0];
     const real *matrix_0_0 = a->at[6];
     const int64_t ld_0_0 = a->stride[12];
-    row *all = (row *)memory;
-    memory += room_for(rows + 1, sizeof(row));
     real *now_h = cut(&memory, rows * n_hidden);
     real *next_h = cut(&memory, rows * n_hidden);
     real *sum_b_h = cut(&memory, n_hidden);
     double *sum_b_h_total = (double *)cut(&memory, 2 * n_hidden);
+    const int64_t listed = room_for(rows + 1, sizeof(row));
+    memory += me->number * (listed + 0);
+    row *all = (row *)memory;
+    memory += listed;
+    const span part_hidden_1 = part_of(me, n_hidden, 1 * LANES);
+    const span part_hidden_4 = part_of(me, n_hidden, 4 * LANES);
     (void)memory, (void)piece, (void)rows;
-    memset(sum_b_h, 0, (size_t)n_hidden * sizeof(real));
-    memset(sum_b_h_total, 0, (size_t)n_hidden * sizeof(double));
+    if (!me->number) {
+        memset(sum_b_h, 0, (size_t)n_hidden * sizeof(real));
+        memset(sum_b_h_total, 0, (size_t)n_hidden * sizeof(double));
+    }
+    meet(me);
     row *list = all;
     int64_t before = 0;
     for (int64_t step = a->T - 1; step >= 0; step--) {
         const int64_t count = rows_at(a, s, step, list);
-        for (; before < count; before++) { /* rows that end here */
-            AT(before);
-            memcpy(now_h + r * n_hidden, of_cotangent_state_h + b * of_cotangent_state_h_b, (size_t)n_hidden * sizeof(real));
-        }
-        for (int64_t r0 = 0; r0 < count; r0++) {
-            AT(r0);
-            for (int64_t u = 0; u < n_hidden; u += LANES) {
-                const int k = least(LANES, n_hidden - u);
-                const vec output = load(of_cotangent_output + t * of_cotangent_output_t + b * of_cotangent_output_b + u, k);
-                const vec state_h = load(now_h + r * n_hidden + u, k);
-                const vec t2_ = (output + state_h);
-                const vec h_ = load(of_saved_h + p * of_saved_h_b + u, k);
-                const vec t4_ = (h_ * h_);
-                const vec t6_ = (splat((real)1.0) - t4_);
-                const vec t7_ = (t2_ * t6_);
-                store(sum_b_h + u, load(sum_b_h + u, k) + t7_, k);
-                store(to_product_0 + p * to_product_0_b + u, t7_, k);
+        if (before < count) { /* rows that end here */
+            if (!me->number) for (int64_t i = before; i < count; i++) {
+                AT(i);
+                memcpy(now_h + r * n_hidden, of_cotangent_state_h + b * of_cotangent_state_h_b, (size_t)n_hidden * sizeof(real));
             }
+            before = count;
+            meet(me);
+        }
+        for (int64_t from = 0, until; from < count; from = until) {
+            until = band(me, from, count);
+            for (int64_t r0 = from; r0 < until; r0++) {
+                AT(r0);
+                for (int64_t u = part_hidden_1.start; u < part_hidden_1.stop; u += LANES) {
+                    const int k = least(LANES, n_hidden - u);
+                    const vec output = load(of_cotangent_output + t * of_cotangent_output_t + b * of_cotangent_output_b + u, k);
+                    const vec state_h = load(now_h + r * n_hidden + u, k);
+                    const vec t2_ = (output + state_h);
+                    const vec h_ = load(of_saved_h + p * of_saved_h_b + u, k);
+                    const vec t4_ = (h_ * h_);
+                    const vec t6_ = (splat((real)1.0) - t4_);
+                    const vec t7_ = (t2_ * t6_);
+                    store(sum_b_h + u, load(sum_b_h + u, k) + t7_, k);
+                    store(to_product_0 + p * to_product_0_b + u, t7_, k);
+                }
+            }
+            meet(me);
         }
         if (step || a->start) {
-            for (int64_t u0 = 0; u0 < n_hidden; u0 += 4 * LANES)
+            for (int64_t u0 = part_hidden_4.start; u0 < part_hidden_4.stop; u0 += 4 * LANES)
             for (int64_t r0 = 0, m; r0 < count; r0 += m) {
                 m = evenly(count, count - r0, 12, 6);
                 vec acc_0[12 * 4] = {0}; /* t9_ */
@@ -447,16 +483,24 @@ static void reverse_share(arguments *restrict a, share s, int64_t piece, char *m
                 }
             }
         }
-        if (a->reset) for (int64_t i = 0; i < count; i++) {
-            AT(i);
-            if (!a->reset[t * a->B + b]) continue;
-            memset(next_h + r * n_hidden, 0, (size_t)n_hidden * sizeof(real));
+        meet(me);
+        if (a->reset) {
+            if (!me->number) for (int64_t i = 0; i < count; i++) {
+                AT(i);
+                if (!a->reset[t * a->B + b]) continue;
+                memset(next_h + r * n_hidden, 0, (size_t)n_hidden * sizeof(real));
+            }
+            meet(me);
         }
         { real *last = now_h; now_h = next_h; next_h = last; }
         if (step % 32 == 0) {
-            add_to(sum_b_h_total, sum_b_h, n_hidden);
+            if (!me->number) {
+                add_to(sum_b_h_total, sum_b_h, n_hidden);
+            }
+            meet(me);
         }
     }
+    if (me->number) return;
     if (a->start) for (int64_t r = 0; r < s.count; r++) {
         const int64_t b = batch_row(a, s, r);
         memcpy(to_state_h + b * to_state_h_b, r < before ? now_h + r * n_hidden : of_cotangent_state_h + b * of_cotangent_state_h_b, (size_t)n_hidden * sizeof(real));

@@ -9,6 +9,8 @@
  * IN, numbers of 8 bytes: how many regions, how many pointers; of each region its size and its address modulo 64; of each
  * pointer the region and the place where it stands, and the region and the place that it points to. Then the regions'
  * content. OUT: the regions' content after the call; where a pointer stood, 0.
+ *
+ * With -DTEAM=3 a loop runs on a team of three threads, which are started here: so a thread sanitizer sees all of them.
  */
 #include KERNEL
 
@@ -37,6 +39,48 @@ static void read_all(FILE *file, void *memory, size_t size) {
 
 static region *regions;
 
+#ifdef TEAM
+#include <pthread.h>
+
+typedef struct {
+    void (*work)(void *);
+    void *with;
+    int number;
+} job;
+
+static __thread int thread_number;
+static int present(void) { return TEAM; }
+static int number(void) { return thread_number; }
+
+static void *begin(void *given) {
+    const job *j = given;
+    thread_number = j->number;
+    j->work(j->with);
+    return NULL;
+}
+
+static void parallel(void (*work)(void *), void *with, unsigned threads, unsigned flags) {
+    pthread_t started[TEAM];
+    job jobs[TEAM];
+    (void)flags;
+    for (int i = 0; i < (int)threads; i++) {
+        jobs[i] = (job){work, with, i};
+        if (pthread_create(&started[i], NULL, begin, &jobs[i])) stop("no thread");
+    }
+    for (unsigned i = 0; i < threads; i++) pthread_join(started[i], NULL);
+}
+
+static void make_a_team(arguments *a) {
+    static const pool threads = {parallel, present, number};
+    a->pool = &threads;
+    a->threads = a->team = TEAM;
+}
+#define TEAMED(name) \
+    if (strcmp(#name, "outer_products")) make_a_team((arguments *)regions[0].start);
+#else
+#define TEAMED(name)
+#endif
+
 int main(int count, char **words) {
     if (count != 4) stop("usage: standalone FUNCTION IN OUT");
     FILE *file = fopen(words[2], "rb");
@@ -64,8 +108,12 @@ int main(int count, char **words) {
     }
 
     int known = 0;
-#define F(name) \
-    if (!strcmp(words[1], #name)) known = 1, name((void *)regions[0].start);
+#define F(name)                         \
+    if (!strcmp(words[1], #name)) {     \
+        TEAMED(name)                    \
+        name((void *)regions[0].start); \
+        known = 1;                      \
+    }
     FUNCTIONS
     if (!known) stop("there is no such function");
 

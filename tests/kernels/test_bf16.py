@@ -13,6 +13,14 @@ from tests.laws.table import case
 
 pytestmark = pytest.mark.skipif(not has_bf16(), reason="this CPU, or the target, has no products of bfloat16")
 
+
+
+@pytest.fixture(autouse=True)
+def _pairs(monkeypatch):
+    """Also where another unit is faster."""
+    monkeypatch.setenv("LOOPCELL_BF16", "avx512")
+
+
 SIZES = [(3, 37), (32, 64), (17, 15)]
 """I and H: odd depths, whole vectors, less than one."""
 

@@ -16,7 +16,7 @@ import loopcell
 from loopcell import LSTM, Recurrent, WordVectors, backend, cells
 from loopcell.backends.c.toolchain.build import BuildError
 from loopcell.errors import UsageError
-from loopcell.runtime import dispatch, obstacles, programs
+from loopcell.runtime import dispatch, obstacles, programs, routes
 
 
 def net(**kwargs):
@@ -43,7 +43,7 @@ def another_device(monkeypatch):
 
 def another_dtype(monkeypatch):
     # No network can be made of them, and a product of such numbers is an error of PyTorch's own.
-    dispatch.route([torch.zeros(2).to(torch.float8_e5m2)])
+    routes.route([torch.zeros(2).to(torch.float8_e5m2)])
 
 
 def mixed_dtypes(monkeypatch):
@@ -122,13 +122,14 @@ def test_each_obstacle_is_an_error(case, monkeypatch):
 def test_each_obstacle_has_a_case():
     """An obstacle that is added gets a case here; the one that asks for the reference path excludes a demand."""
     made = {value for value in vars(obstacles).values() if isinstance(value, obstacles.Obstacle)}
-    assert made - {obstacles.REFERENCE_ASKED_FOR} <= set(CASES.values())
+    others = {obstacles.REFERENCE_ASKED_FOR, obstacles.NO_TRITON, obstacles.NOT_NATIVE}
+    assert made - others <= set(CASES.values())
     makers = {
         name
         for name, value in vars(obstacles).items()
         if getattr(value, "__annotations__", {}).get("return") == "Obstacle"
     }
-    assert makers == {"other_dtype", "other_tensor", "observed_backward", "not_built"}
+    assert makers == {"asked_for_another", "other_dtype", "other_tensor", "observed_backward", "not_built"}
 
 
 @pytest.mark.parametrize("case", [torch_func, forward_mode, gradient_of_gradient, a_mode_in_the_backward_pass])
@@ -223,7 +224,7 @@ net.to("meta").plan()
 
 def test_unknown_names_are_told_the_known_ones():
     with (
-        pytest.raises(UsageError, match="there is no back end 'C'; there are auto, c, reference"),
+        pytest.raises(UsageError, match="there is no back end 'C'; there are auto, native, triton, c, reference"),
         loopcell.backend("C"),
     ):
         pass

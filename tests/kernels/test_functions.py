@@ -15,6 +15,7 @@ import mpmath
 import pytest
 import torch
 
+from loopcell.backends.c import Factors
 from loopcell.backends.c.codegen.spelling import SPELLING
 from loopcell.backends.c.launch.functions import Functions
 from loopcell.backends.c.toolchain.target import target
@@ -123,6 +124,47 @@ def test_fp64_is_within_its_bound(built, name):
         pairs = zip(x.tolist(), y.tolist(), strict=True)
         worst = max((error(found, WITH_50_DIGITS[name](mpmath.mpf(value)), DOUBLE), value) for value, found in pairs)
     assert worst[0] <= DOUBLE_BOUNDS[name], worst
+
+
+SHORT = ("exp", "sigmoid", "tanh", "softplus")
+"""The functions that have fewer digits where operands are rounded to bfloat16; the others are as exact as ever."""
+
+
+@pytest.fixture(scope="module")
+def rounded_soon():
+    """The functions of kernels whose operands are rounded to bfloat16."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOOPCELL_CFLAGS", STRICT)
+        return Functions(FLOAT, Factors.TILES)
+
+
+def all_of_bfloat16():
+    x = (torch.arange(2**16, dtype=torch.int32) << 16).view(FLOAT)
+    return x[x.isfinite()].contiguous()
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_a_rounded_result_is_within_half_a_unit_of_bfloat16(rounded_soon, name):
+    """Every number in bfloat16 there is; what is beyond 0.5 is that a number next to a tie may fall to the other side."""
+    x = all_of_bfloat16()
+    y = rounded_soon(name, x)
+    exact = DOUBLE_PRECISION[name](x.double())
+    in_reach = exact.abs() <= torch.finfo(torch.bfloat16).max  # NaN is not
+    assert torch.equal(y[~in_reach].bfloat16().nan_to_num(7), exact[~in_reach].bfloat16().nan_to_num(7))
+    exact, y = exact[in_reach], y[in_reach]
+    unit = 2.0 ** (torch.frexp(exact.abs().clamp(min=2.0**-126)).exponent - 8).double()
+    assert ((y.bfloat16().double() - exact).abs() / unit).max() <= 0.51
+    relative = ((y.double() - exact).abs() / exact.abs().clamp(min=2.0**-126)).max()
+    assert relative <= (2.0**-14 if name in SHORT else 2.0**-21)
+
+
+def test_what_levels_out_does_so_with_fewer_digits(rounded_soon):
+    for name in SHORT:
+        x, expected = (torch.tensor(column) for column in zip(*SPECIAL[name], (NAN, NAN), strict=True))
+        assert torch.equal(rounded_soon(name, x).bfloat16().nan_to_num(7), expected.bfloat16().nan_to_num(7))
+    x = all_of_bfloat16()
+    assert rounded_soon("tanh", x).abs().max() <= 1
+    assert 0 <= rounded_soon("sigmoid", x).min() and rounded_soon("sigmoid", x).max() <= 1
 
 
 # Pairs, because 0 and -0 are one key of a dict.

@@ -270,7 +270,7 @@ def test_what_cannot_be_narrow_is_refused():
     with pytest.raises(InputError, match="`dt` must have the 4 steps of the input"):
         Recurrent("gru_decay", 3, 9).stepper(weights="bf16").compare(torch.zeros(4, 2, 3), dt=torch.zeros(3, 2))
     broad = Recurrent("rnn", 65_537, 2)
-    with pytest.raises(InputError, match='adds up at most 65,536 products, and an operand has 65,537 numbers; use'):
+    with pytest.raises(InputError, match="adds up at most 65,536 products, and an operand has 65,537 numbers; use"):
         broad.stepper(weights="int8")
     assert broad.stepper(weights="bf16").fused
 

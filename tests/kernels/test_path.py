@@ -11,7 +11,7 @@ import loopcell
 from loopcell import Recurrent, cells
 from loopcell.backends.c.toolchain.build import BuildError
 from loopcell.errors import UsageError
-from loopcell.runtime import dispatch, programs
+from loopcell.runtime import asked, dispatch, programs
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_the_plan_says_why():
 
 def test_an_unknown_back_end():
     with (
-        pytest.raises(UsageError, match="there is no back end 'gpu'; there are auto, c, reference"),
+        pytest.raises(UsageError, match="there is no back end 'gpu'; there are auto, native, triton, c, reference"),
         loopcell.backend("gpu"),
     ):
         pass
@@ -46,18 +46,18 @@ def test_an_unknown_back_end():
 
 def test_the_environment_names_one_for_the_process(monkeypatch):
     monkeypatch.setenv("LOOPCELL_BACKEND", "reference")
-    token = dispatch._chosen.set(None)
-    dispatch._of_the_process.cache_clear()
+    token = asked._chosen.set(None)
+    asked._of_the_process.cache_clear()
     try:
         assert not net().plan()[0].fused
     finally:
-        dispatch._chosen.reset(token)
-        dispatch._of_the_process.cache_clear()
+        asked._chosen.reset(token)
+        asked._of_the_process.cache_clear()
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_is_computed_in_single(dtype, monkeypatch):
-    monkeypatch.setattr(dispatch, "has_bf16", lambda: False)  # what a CPU without such products does
+    monkeypatch.setenv("LOOPCELL_BF16", "fp32")  # what a CPU does where no product in bfloat16 is faster
     half = net().to(dtype)
     x = torch.randn(3, 2, 3, dtype=dtype, requires_grad=True)
     y, state = half(x)
@@ -75,7 +75,7 @@ def test_half_precision_is_computed_in_single(dtype, monkeypatch):
 
 
 def test_autocast_gives_its_own_dtype_and_gradients_in_single(monkeypatch):
-    monkeypatch.setattr(dispatch, "has_bf16", lambda: False)
+    monkeypatch.setenv("LOOPCELL_BF16", "fp32")
     network, x = net(), torch.randn(3, 2, 3)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         y, state = network(x)

@@ -9,7 +9,7 @@ import torch
 
 import loopcell
 from loopcell import Recurrent, bernoulli, cell, cells, mean, sized, tanh
-from loopcell.runtime import operator
+from loopcell.runtime import operator_spec
 
 
 def counting(probability, each, scale=1.0):
@@ -77,11 +77,11 @@ def test_a_draw_may_stand_anywhere():
 
 def test_networks_that_are_gone_leave_nothing_behind():
     """Of ever new sizes too: what the operator knows by name lives as long as a network of that name."""
-    before = len(operator._RUNNERS)
+    before = len(operator_spec._RUNNERS)
     for hidden in range(5, 25):
         loopcell.LSTM(3, hidden)(torch.zeros(2, 1, 3))
     gc.collect()
-    assert len(operator._RUNNERS) <= before
+    assert len(operator_spec._RUNNERS) <= before
     net = loopcell.LSTM(3, 5)
     text = net.executable(0).operator_name(training=True)
-    assert operator._RUNNERS[text].sizes["hidden"] == 5
+    assert operator_spec._RUNNERS[text].sizes["hidden"] == 5

@@ -31,6 +31,12 @@ class Lengths:
     lengths: Int64[Tensor, " B"] | None = None
     reset: Bool[Tensor, "T B"] | None = None
     _mask: Bool[Tensor, "T B"] | None = field(default=None, repr=False)
+    _host: Int64[Tensor, " B"] | None = field(default=None, repr=False)
+
+    @property
+    def on_host(self) -> Int64[Tensor, " B"] | None:
+        """The lengths in the CPU's memory, where they are there without waiting for another device; else None."""
+        return self.lengths if self.lengths is None or self.lengths.device.type == "cpu" else self._host
 
     @property
     def mask(self) -> Bool[Tensor, "T B"] | None:
@@ -45,12 +51,13 @@ class Lengths:
         """Return the same lengths with other resets, none of them past a row's end; the mask is made once for both."""
         if reset is not None and self.mask is not None:
             reset = reset & self.mask  # what lies there is no episode of this row
-        return Lengths(self.steps, self.lengths, reset, self.mask)
+        return Lengths(self.steps, self.lengths, reset, self.mask, self._host)
 
     def segment(self, start: int, stop: int) -> Lengths:
         """Return the lengths and resets between two steps."""
         lengths = None if self.lengths is None else (self.lengths - start).clamp(0, stop - start)
-        return Lengths(stop - start, lengths, None if self.reset is None else self.reset[start:stop])
+        host = None if self._host is None else (self._host - start).clamp(0, stop - start)
+        return Lengths(stop - start, lengths, None if self.reset is None else self.reset[start:stop], None, host)
 
     def without_padding(self, x: Float[Tensor, "T B I"]) -> Float[Tensor, "T B I"]:
         """Return the input with zeros past every row's end, where a NaN would enter the gradients as 0 * NaN."""
@@ -63,7 +70,7 @@ class Lengths:
         if self.reset is None:
             return self
         starts_next = torch.cat([self.reset[1:], torch.zeros_like(self.reset[:1])])
-        return Lengths(self.steps, self.lengths, self.reverse(starts_next), self.mask)
+        return Lengths(self.steps, self.lengths, self.reverse(starts_next), self.mask, self._host)
 
     def reverse(self, x: Shaped[Tensor, "T B *rest"]) -> Shaped[Tensor, "T B *rest"]:
         """Return [T, B, ...] with every row's valid part reversed; its own inverse."""

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from loopcell.cli import early
+from loopcell.cli.effects import SampleRate, demand_no_rate, is_effect, load_effect
 from loopcell.cli.reporting import Debug, reporting, warnings_as_notes
 from loopcell.cli.values import find_model
 from loopcell.errors import UsageError
+
+if TYPE_CHECKING:
+    from loopcell.export import StepCheck, StepModel
 
 STACK_LIMIT = 262_144  # bytes
 DRIFT_STEPS = 1_000
@@ -28,6 +32,8 @@ class ExportFlags:
     verify: bool
     simd: str
     weights: str
+    store: str
+    layout: str
     stack_limit: int
     drift: int
     form: str
@@ -52,6 +58,12 @@ def export(  # noqa: PLR0913 - a flag is an argument
     weights: Annotated[
         str, typer.Option(help="C: the numbers of matrices and tables: float32, bfloat16 or int8.")
     ] = "float32",
+    store: Annotated[
+        str, typer.Option(help="C: arrays for weights in the code, blob for a file of their own.")
+    ] = "arrays",
+    layout: Annotated[
+        str, typer.Option(help="C: make for one folder, arduino for a library of Arduino and PlatformIO.")
+    ] = "make",
     stack_limit: Annotated[
         int, typer.Option(min=0, help="C: the most bytes of arrays that a step may keep on the stack.")
     ] = STACK_LIMIT,
@@ -59,6 +71,10 @@ def export(  # noqa: PLR0913 - a flag is an argument
     form: Annotated[
         str, typer.Option(help="ONNX: step for a file of one step, sequence for one of any count of steps.")
     ] = "step",
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Rows of your own to hold the export against, else drawn ones.")
+    ] = None,
+    sample_rate: SampleRate = None,
     series: Annotated[
         str | None, typer.Option("--which", help="Forecasts: the name of the series, or its number from 0.")
     ] = None,
@@ -68,33 +84,55 @@ def export(  # noqa: PLR0913 - a flag is an argument
     with reporting(debug):
         if to not in TARGETS:
             raise UsageError(f"--to {to}: there is no such target; there is {', '.join(TARGETS)}")
-        typed = ExportFlags(output, name, overwrite, verify, simd, weights, stack_limit, drift, form)
+        typed = ExportFlags(output, name, overwrite, verify, simd, weights, store, layout, stack_limit, drift, form)
         _demand_own_flags(to, typed)
         path = find_model(model)
-        early.demand_model(path)
         with warnings_as_notes():
-            for line in TARGETS[to](_loaded(path, series), typed):
+            if is_effect(path):
+                found = _effect(path, data, series, sample_rate)
+            else:
+                found = _loaded(path, data, series, sample_rate)
+            for line in TARGETS[to](found, typed):
                 typer.echo(line)
 
 
-def _loaded(path: Path, series: str | None) -> Any:
-    """Return what is exported: a model, or the step of a forecaster on the scale of a series."""
-    from loopcell.tasks.core.models import load_model
-    from loopcell.tasks.forecasting.forecaster import Forecaster
+class Exported(NamedTuple):
+    """What is exported: the step of a model, and the rows that it is held against; None draws them."""
 
-    model = load_model(path)
-    if series is None:
-        return model
-    if not isinstance(model, Forecaster):
-        raise UsageError(f"--which names a series of a forecaster, and this is a {type(model).__name__}")
-    numbers = [str(number) for number in range(len(model.names_))]
-    named = series in model.names_ or series not in numbers
-    return model.step_model(series=series if named else model.names_[int(series)])
+    step: StepModel
+    data: StepCheck | None
+
+
+def _effect(path: Path, data: Path | None, series: str | None, sample_rate: int | None) -> Exported:
+    """Return the step of an audio effect."""
+    if series is not None:
+        raise UsageError("--which names a series of a forecaster, and this is an audio effect")
+    effect = load_effect(path, sample_rate)
+    return Exported(effect.step_model(), None if data is None else effect.step_check(data))
+
+
+def _loaded(path: Path, data: Path | None, series: str | None, sample_rate: int | None) -> Exported:
+    """Return the step of a model, of a forecaster or detector on the scale of a series."""
+    from loopcell.cli.export_data import check_of_file
+    from loopcell.tasks.core.models import load_model
+    from loopcell.tasks.forecasting.estimator import SeriesEstimator
+
+    early.demand_model(path)
+    model, which = load_model(path), dict[str, Any]()
+    demand_no_rate(sample_rate, model)
+    if series is not None:
+        if not isinstance(model, SeriesEstimator):
+            raise UsageError(f"--which names a series of a forecaster, and this is a {type(model).__name__}")
+        numbers = [str(number) for number in range(len(model.names_))]
+        named = series in model.names_ or series not in numbers
+        which["series"] = series if named else model.names_[int(series)]
+    step = model.step_model(**which)
+    return Exported(step, None if data is None else check_of_file(model, data, which.get("series")))
 
 
 def _demand_own_flags(to: str, typed: ExportFlags) -> None:
     """Refuse flags of other targets, which would change nothing."""
-    usual = ExportFlags(typed.output, "", typed.overwrite, True, "plain", "float32", STACK_LIMIT, DRIFT_STEPS, "step")
+    usual = ExportFlags(typed.output, "", typed.overwrite, True, "plain", "float32", "arrays", "make", STACK_LIMIT, DRIFT_STEPS, "step")
     for field in fields(ExportFlags):
         if getattr(typed, field.name) != getattr(usual, field.name) and field.name not in OWN_FLAGS[to]:
             flag = "no-verify" if field.name == "verify" else field.name.replace("_", "-")
@@ -102,53 +140,57 @@ def _demand_own_flags(to: str, typed: ExportFlags) -> None:
             raise UsageError(f"--{flag} is for --to {own}, and would change nothing of --to {to}: leave it out")
 
 
-def _to_c(model: Any, typed: ExportFlags) -> Iterator[str]:
-    from loopcell.export import CForm, step_model_of, to_c
+def _to_c(found: Exported, typed: ExportFlags) -> Iterator[str]:
+    from loopcell.export import CForm, to_c
 
-    step = step_model_of(model)
     report = to_c(
-        step,
+        found.step,
         typed.output,
         name=typed.name,
-        form=CForm(simd=typed.simd, weights=typed.weights, stack_limit=typed.stack_limit),
+        form=CForm(
+            simd=typed.simd,
+            weights=typed.weights,
+            store=typed.store,
+            layout=typed.layout,
+            stack_limit=typed.stack_limit,
+        ),
+        data=found.data,
         overwrite=typed.overwrite,
         verify=typed.verify,
         drift_steps=typed.drift,
     )
     yield f"wrote {typed.output}: {report.summary()}"
-    yield from step.notes
+    yield from found.step.notes
 
 
-def _to_wasm(model: Any, typed: ExportFlags) -> Iterator[str]:
+def _to_wasm(found: Exported, typed: ExportFlags) -> Iterator[str]:
     from loopcell.export import to_wasm
 
-    report = to_wasm(model, typed.output, name=typed.name, overwrite=typed.overwrite)
+    report = to_wasm(found.step, typed.output, name=typed.name, data=found.data, overwrite=typed.overwrite)
     yield f"wrote {typed.output}: {report.summary()}"
 
 
-def _to_onnx(model: Any, typed: ExportFlags) -> Iterator[str]:
-    from loopcell.export import step_model_of, to_onnx
+def _to_onnx(found: Exported, typed: ExportFlags) -> Iterator[str]:
+    from loopcell.export import to_onnx
 
     _demand_room(typed)
-    step = step_model_of(model)
-    found = to_onnx(step, typed.output, form=typed.form)
-    yield f"wrote {typed.output}: {found.summary()}"
-    yield from step.notes
+    verified = to_onnx(found.step, typed.output, form=typed.form, x=found.data)
+    yield f"wrote {typed.output}: {verified.summary()}"
+    yield from found.step.notes
 
 
-def _to_torch(model: Any, typed: ExportFlags) -> Iterator[str]:
+def _to_torch(found: Exported, typed: ExportFlags) -> Iterator[str]:
     import torch
 
-    from loopcell.export import step_model_of, to_torch_program
+    from loopcell.export import to_torch_program
     from loopcell.files import atomic_write
 
     _demand_room(typed)
-    step = step_model_of(model)
-    program = to_torch_program(step)
+    program = to_torch_program(found.step, x=found.data)
     with atomic_write(typed.output) as temporary, temporary.open("wb") as file:
         torch.export.save(program, file)
-    yield f"wrote {typed.output}: a program of torch.export, the same as the model in {len(step.outputs)} outputs"
-    yield from step.notes
+    yield f"wrote {typed.output}: a program of torch.export, the same as the model in {len(found.step.outputs)} outputs"
+    yield from found.step.notes
 
 
 def _demand_room(typed: ExportFlags) -> None:
@@ -158,14 +200,14 @@ def _demand_room(typed: ExportFlags) -> None:
 
 
 OWN_FLAGS: Mapping[str, frozenset[str]] = {
-    "c": frozenset(("name", "verify", "simd", "weights", "stack_limit", "drift")),
+    "c": frozenset(("name", "verify", "simd", "weights", "store", "layout", "stack_limit", "drift")),
     "wasm": frozenset(("name",)),
     "onnx": frozenset(("form",)),
     "torch": frozenset(),
 }
 """The flags of each target beside those of all."""
 
-TARGETS: Mapping[str, Callable[[Any, ExportFlags], Iterator[str]]] = {
+TARGETS: Mapping[str, Callable[[Exported, ExportFlags], Iterator[str]]] = {
     "c": _to_c,
     "wasm": _to_wasm,
     "onnx": _to_onnx,

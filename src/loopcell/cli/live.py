@@ -11,12 +11,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TextIO, TypeAlias, TypeVar
 
 import typer
 
 from loopcell.cli.predictions import DELIMITERS
 from loopcell.cli.reporting import as_sentence, say, say_note, say_notes
+from loopcell.cli.standard_input import is_standard
 
 if TYPE_CHECKING:
     from loopcell.data import Record
@@ -42,12 +43,14 @@ class Live(NamedTuple):
         answers: what is written, and what is done at a bad line.
         lines: how these are cut into rows, and which columns are carried over.
         form: of the answers: jsonl, csv or tsv.
+        output: the file that they are added to; None for standard output.
     """
 
     state: Path | None
     answers: LiveAnswers
     lines: FileExamples
     form: str
+    output: Path | None = None
 
 
 def answer_live(model: Any, live: Live) -> None:
@@ -64,14 +67,46 @@ def answer_live(model: Any, live: Live) -> None:
     stream = stream_of(model, live.state)
     if is_of_sound(stream):
         raise UsageError("this model reads sound, not lines: loopcell stream MODEL FILE.wav, or a WAV through a pipe")
-    with signals() as wait:
-        session = _Session(model, stream, live, wait)
+    with live_output(live) as out, signals() as wait:
+        session = _Session(model, stream, live, wait, out)
         try:
             session.run()
         finally:
             session.end()
         if wait.stopped:
             raise typer.Exit(STOPPED + wait.stopped)
+
+
+@contextmanager
+def live_output(live: Live) -> Iterator[TextIO]:
+    """Open where live answers go: a new file, or with a state one that the stream goes on in; else standard output.
+
+    Raises:
+        FileWriteError: it cannot be written.
+        UsageError: it is there already, and nothing says that the stream goes on.
+    """
+    from loopcell.errors import FileWriteError, UsageError
+
+    if live.output is None:
+        yield sys.stdout
+        return
+    if live.form == "parquet":
+        raise UsageError("live answers are lines, and Parquet is written as a whole: name a .jsonl, .csv or .tsv file")
+    if live.output.exists() and (live.state is None or not live.state.exists()):
+        raise UsageError(
+            f"{live.output} is there already; name another file, or the --state that its stream goes on from"
+        )
+    try:
+        file = live.output.open("a", encoding="utf-8", newline="")
+    except OSError as error:
+        raise FileWriteError(f"{live.output} cannot be written: {error.strerror}") from error
+    with file:
+        yield file
+
+
+def to_file(output: Path | None) -> Path | None:
+    """Return the file that live answers go to; None for standard output, whatever it is called."""
+    return None if output is None or is_standard(output) else output
 
 
 def is_of_sound(stream: Stream[Any]) -> bool:
@@ -160,16 +195,17 @@ class _Session:
         stream: its stream.
         live: how it is read and answered.
         wait: for lines.
+        out: where answers go.
     """
 
-    def __init__(self, model: Any, stream: Stream[Any], live: Live, wait: Wait) -> None:
+    def __init__(self, model: Any, stream: Stream[Any], live: Live, wait: Wait, out: TextIO) -> None:
         from loopcell.data.readers.live_rows import LineForm, LiveRows
 
         lines = live.lines
         said = LineForm(lines.kind, lines.header, lines.delimiter, lines.quote, lines.names)
         self._model, self._stream, self._live, self._wait = model, stream, live, wait
         self._rows = LiveRows(NAME, stream.columns, said, stream.layout) if stream.columns else None
-        self._write = LiveWriter(stream, live.lines.carried, DELIMITERS.get(live.form))
+        self._write = LiveWriter(stream, live.lines.carried, DELIMITERS.get(live.form), out)
         self._blank = self._skipped = 0
         self._begun = self._kept = stream.rows
 
@@ -246,10 +282,11 @@ class LiveWriter:
         stream: whose answers.
         wanted: the columns that are carried over; none for all that the model does not read.
         delimiter: of a table with a header; None writes JSON lines.
+        out: where they go; a table that is there already has its header.
     """
 
-    def __init__(self, stream: Stream[Any], wanted: Sequence[str], delimiter: str | None) -> None:
-        self._stream, self._wanted, self._delimiter = stream, wanted, delimiter
+    def __init__(self, stream: Stream[Any], wanted: Sequence[str], delimiter: str | None, out: TextIO) -> None:
+        self._stream, self._wanted, self._delimiter, self._out = stream, wanted, delimiter, out
         self._carried: tuple[str, ...] | None = None
 
     def __call__(self, row: Record, result: Any) -> None:
@@ -258,10 +295,10 @@ class LiveWriter:
             self._carried = self._begin(row)
         carried = {name: row.values.get(name) for name in self._carried}
         if self._delimiter is not None:
-            sys.stdout.write(_line([*carried.values(), *self._stream.flat(result)], self._delimiter))
+            self._out.write(_line([*carried.values(), *self._stream.flat(result)], self._delimiter))
         else:
-            sys.stdout.write(json.dumps(carried | self._stream.record(result), ensure_ascii=False) + "\n")
-        sys.stdout.flush()
+            self._out.write(json.dumps(carried | self._stream.record(result), ensure_ascii=False) + "\n")
+        self._out.flush()
 
     def _begin(self, row: Record) -> tuple[str, ...]:
         """Return the names of what is carried over; a table begins with its header."""
@@ -273,8 +310,8 @@ class LiveWriter:
             if name in own:
                 say_note(f"the column {name!r} is not carried over: the answer has one of that name")
         carried = tuple(name for name in free if name not in own)
-        if self._delimiter is not None:
-            sys.stdout.write(_line([*carried, *self._stream.fields], self._delimiter))
+        if self._delimiter is not None and not (self._out is not sys.stdout and self._out.tell()):
+            self._out.write(_line([*carried, *self._stream.fields], self._delimiter))
         return carried
 
 

@@ -11,12 +11,12 @@ import typer
 from loopcell.cli import early
 from loopcell.cli.columns import CARRIED, INPUT, LAST, READING, STATIC, STEPS, UNIT_VALUES
 from loopcell.cli.flags import Flag, Settings, flags_of, with_flags
-from loopcell.cli.live import Live, StateFile, answer_live
+from loopcell.cli.live import Live, StateFile, answer_live, to_file
 from loopcell.cli.plot_file import Plot, demand_plot, demand_series, save_anomalies, save_forecasts
 from loopcell.cli.predictions import Form, Output, PredictedRow, Row, form_of, write
 from loopcell.cli.reporting import Debug, as_called, reporting, say_note, say_notes, say_unknown
 from loopcell.cli.series_ids import SeriesIds
-from loopcell.cli.standard_input import STANDARD, as_files, is_standard
+from loopcell.cli.standard_input import as_files, is_standard
 from loopcell.cli.values import find_model
 from loopcell.tasks.core.from_files.config import FileExamples
 from loopcell.tasks.core.models import files_class, load_model
@@ -53,10 +53,10 @@ def predict(
         demand_plot(plot)
         form, answers = form_of(output, form), Settings(FLAGS, typed).build(LiveAnswers)
         if _is_live(files, answers.stream, state):
-            _demand_live(files, output, plot, ahead)
+            _demand_live(files, plot, ahead)
             early.demand_model(find_model(model))
             spec = Settings(FLAGS, typed).build(FileExamples, files=files)
-            answer_live(load_model(find_model(model)), Live(state, answers, spec, form))
+            answer_live(load_model(find_model(model)), Live(state, answers, spec, form, to_file(output)))
             return
         spec = Settings(FLAGS, typed).build(FileExamples, files=as_files(files)[0])
         files_class(early.demand_model(find_model(model))).demand(spec)
@@ -74,15 +74,14 @@ def _is_live(files: Sequence[Path], live: bool | None, state: Path | None) -> bo
     return standard and state is not None if live is None else live
 
 
-def _demand_live(files: Sequence[Path], output: Path | None, plot: Path | None, ahead: int | None) -> None:
+def _demand_live(files: Sequence[Path], plot: Path | None, ahead: int | None) -> None:
     """Refuse what does not go together with live answers; UsageError."""
     from loopcell.errors import UsageError
 
     if len(files) != 1 or not is_standard(files[0]):
         raise UsageError("--stream answers the lines of standard input: name it, - (... | loopcell predict MODEL -)")
-    if output not in (None, STANDARD) or plot is not None:
-        flag = "--plot" if plot is not None else "--output"
-        raise UsageError(f"{flag} is for what has an end; live answers go to standard output, as they come (>> FILE)")
+    if plot is not None:
+        raise UsageError("--plot is for what has an end, and live answers go on")
     if ahead is not None:
         raise UsageError("--ahead is for forecasts of files; live ones have the horizon of training")
 

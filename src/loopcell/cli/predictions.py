@@ -219,8 +219,8 @@ def _tell_kept(part: Path, *, packed: bool) -> None:
 
 
 def _write_parquet(predictions: Iterable[PredictedRow], output: Path) -> None:
-    from loopcell.data.extras import require
     from loopcell.files import atomic_write
+    from loopcell.files.extras import require
 
     pyarrow = require("pyarrow", "data", "Parquet files need")
     parquet = require("pyarrow.parquet", "data", "Parquet files need")

@@ -11,8 +11,21 @@ import typer
 
 from loopcell.cli import early
 from loopcell.cli.columns import CARRIED, READING
+from loopcell.cli.effects import SampleRate, answer_sound, demand_no_rate, is_effect, load_effect
 from loopcell.cli.flags import Flag, Settings, flags_of, with_flags
-from loopcell.cli.live import NAME, STOPPED, Live, LiveWriter, StateFile, answer_live, is_of_sound, signals, stream_of
+from loopcell.cli.live import (
+    NAME,
+    STOPPED,
+    Live,
+    LiveWriter,
+    StateFile,
+    answer_live,
+    is_of_sound,
+    live_output,
+    signals,
+    stream_of,
+    to_file,
+)
 from loopcell.cli.predictions import DELIMITERS, Form, Output, PredictedRow, form_of, write
 from loopcell.cli.reporting import Debug, reporting, say_note
 from loopcell.cli.standard_input import STANDARD, is_standard
@@ -37,6 +50,7 @@ def stream(
     output: Output = None,
     form: Form = None,
     state: StateFile = None,
+    sample_rate: SampleRate = None,
     *,
     debug: Debug = False,
     **typed: Any,
@@ -45,22 +59,24 @@ def stream(
 
     Lines are rows of tables, JSON or texts: `tail -f log | loopcell stream MODEL`. A model of sounds reads a file bit
     by bit, however long it is, or a WAV that comes through a pipe: `arecord -t wav | loopcell stream MODEL`. With
-    --state it goes on where the file says; a sound that goes on has no end yet, and so its last frame waits there.
+    --state it goes on where the file says; a sound that goes on has no end yet, and so its last frame waits there. An
+    audio effect, such as an amplifier of NAM, makes a sound of a sound: `loopcell stream amp.nam in.wav -o out.wav`.
     """
     from loopcell.errors import UsageError
 
     with reporting(debug):
+        if is_effect(find_model(model)):
+            _demand_plain(form, Settings(FLAGS, typed).build(LiveAnswers, stream=True))
+            answer_sound(load_effect(find_model(model), sample_rate), source, output, state)
+            return
         form, answers = form_of(output, form), Settings(FLAGS, typed).build(LiveAnswers, stream=True)
         _demand_text(output)
         early.demand_model(find_model(model))
         spec = Settings(FLAGS, typed).build(FileExamples, files=[source])
         loaded = load_model(find_model(model))
-        live = Live(state, answers, spec, form)
+        demand_no_rate(sample_rate, loaded)
+        live = Live(state, answers, spec, form, to_file(output))
         is_live = is_standard(source)
-        if is_live and output not in (None, STANDARD):
-            raise UsageError(
-                "--output is for what has an end; live answers go to standard output, as they come (>> FILE)"
-            )
         if not hasattr(loaded, "stream") or not is_of_sound(loaded.stream()):
             if not is_live:
                 raise UsageError(f"a {type(loaded).__name__} of rows reads lines: loopcell stream MODEL < {source}")
@@ -80,9 +96,17 @@ def _demand_text(output: Path | None) -> None:
 
     if output is not None and output.suffix.lower() in KINDS["audio"].endings:
         raise UsageError(
-            f"{output}: the models of this library answer a sound with labels or numbers, a row for each frame; name a "
-            ".jsonl, .csv, .tsv or .parquet file (samples to samples is net.stream() in Python)"
+            f"{output}: this model answers a sound with labels or numbers, a row for each frame; name a .jsonl, .csv, "
+            ".tsv or .parquet file (samples to samples are audio effects)"
         )
+
+
+def _demand_plain(form: str | None, answers: LiveAnswers) -> None:
+    """Refuse what says how rows are answered, for what answers with samples; UsageError."""
+    from loopcell.errors import UsageError
+
+    if form is not None or answers != LiveAnswers(stream=True):
+        raise UsageError("an audio effect answers with samples: --format, --on-error and --state-every are for rows")
 
 
 class _SoundSession:
@@ -115,8 +139,8 @@ class _SoundSession:
 
         sound = PipedSound(sys.stdin.buffer, NAME)  # type: ignore[arg-type]  # a buffered reader
         self._demand_rate(sound.sample_rate, NAME)
-        writer = LiveWriter(self._stream, (SECONDS,), DELIMITERS.get(self._live.form))
-        with signals() as wait:
+        with live_output(self._live) as out, signals() as wait:
+            writer = LiveWriter(self._stream, (SECONDS,), DELIMITERS.get(self._live.form), out)
             chunks = sound.chunks(CHUNK)
             if sound.sample_rate != self._stream.sample_rate:
                 rates = Rates(sound.sample_rate, self._stream.sample_rate)

@@ -23,18 +23,20 @@ from loopcell.export.step_model import (
     Join,
     Lookup,
     MelBands,
+    Slice,
     Softmax,
     Stage,
     StepModel,
     step_model_of,
 )
-from loopcell.export.verifying import Sequences, verify
+from loopcell.export.step_model.checks import Data, check_of
+from loopcell.export.verifying import verify
 
 Tensors: TypeAlias = dict[str, Tensor]
 
 
 def to_torch_program(
-    model: object, *, rows: int | None = None, x: Sequences | None = None, tolerance: float = 1e-4
+    model: object, *, rows: int | None = None, x: Data | None = None, tolerance: float = 1e-4
 ) -> ExportedProgram:
     """Return a model's step as a program of torch.export: (inputs, states) to (outputs, new states).
 
@@ -44,8 +46,8 @@ def to_torch_program(
     Args:
         model: a network, a trained estimator or a `StepModel`, as `step_model_of` takes them.
         rows: B, where it is fixed, as ExecuTorch wants it; None lets every call have another one.
-        x: a sequence by the name of each input, [T, n], or [T] of tokens, that the program is checked on. None draws
-            one.
+        x: a sequence by the name of each input, [T, n], or [T] of tokens, that the program is checked on; or what
+            `model.step_check(X)` makes of your own data. None draws one.
         tolerance: the largest difference that passes, as in `verify`.
 
     Raises:
@@ -65,7 +67,8 @@ def to_torch_program(
     batch = {0: torch.export.Dim("batch", min=1)}
     dynamic = None if rows else tuple(dict.fromkeys(part, batch) for part in (inputs, states))
     program = torch.export.export(StepModule(step).eval(), (inputs, states), dynamic_shapes=dynamic)
-    verify(step, ProgramStream(program, step, rows or 1), drawn(step) if x is None else x, tolerance=tolerance)
+    data = check_of(model, drawn(step) if x is None else x)
+    verify(step, ProgramStream(program, step, rows or 1), data, tolerance=tolerance)
     return program
 
 
@@ -215,6 +218,16 @@ class _JoinModule(nn.Module):
         return torch.cat([known[name] for name in self._reads], -1), {}
 
 
+class _SliceModule(nn.Module):
+    def __init__(self, stage: Slice) -> None:
+        super().__init__()
+        self._reads, self._start, self._size = stage.reads, stage.start, stage.gives.size
+
+    def forward(self, known: Tensors, _: Tensors) -> tuple[Tensor, Tensors]:
+        # A tensor of its own: a program may not answer with what it was given.
+        return known[self._reads].narrow(-1, self._start, self._size).clone(), {}
+
+
 class _MelBandsModule(nn.Module):
     window: Tensor
     bank: Tensor
@@ -237,6 +250,7 @@ _MODULES: dict[type, Callable[[Any], nn.Module]] = {
     Softmax: _SoftmaxModule,
     Delay: _DelayModule,
     Join: _JoinModule,
+    Slice: _SliceModule,
     MelBands: _MelBandsModule,
 }
 

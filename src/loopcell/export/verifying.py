@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.errors import CheckFailed, InputError
-from loopcell.export.step_model import StepModel, StepRun, step_model_of
+from loopcell.export.step_model import StepCheck, StepModel, StepRun, step_model_of
+from loopcell.export.step_model.checks import Data, check_of
 
 Sequences = Mapping[str, npt.ArrayLike]
 Arrays = dict[str, npt.NDArray[Any]]
@@ -50,7 +51,8 @@ class Verified:
 
     Attributes:
         steps: how many steps were compared.
-        errors: the largest difference in each way of running, by its name: "stepped", "whole", "chunked", "original".
+        errors: the largest difference in each way of running, by its name: "stepped", "whole", "chunked" of what
+            was exported, "original", and "own offline", "own chunked", "own stepped", "own streamed" of the model.
     """
 
     steps: int
@@ -65,17 +67,21 @@ class Verified:
 def verify(
     model: object,
     exported: StepByStep,
-    inputs: Sequences,
+    inputs: Data,
     *,
     original: Mapping[str, npt.ArrayLike] | None = None,
     tolerance: float = 1e-4,
 ) -> Verified:
-    """Hold an exported model against its original: whole == chunked == stepped, each equal to double precision.
+    """Hold an exported model against its original: offline == chunked == stepped == exported.
+
+    The middle of all comparisons is the step in double precision. What was exported is run step by step, and where it
+    can in chunks and as a whole; the model runs on the same data in its own ways: a network at once, in chunks and step
+    by step; an estimator as the `StepCheck` has it that it made of the user's data (`model.step_check(X)`).
 
     Args:
         model: what was exported: a network, a trained estimator or a `StepModel`, as `step_model_of` takes them.
         exported: what came of it; it is reset before and after.
-        inputs: a sequence by the name of each input, [T, n], or [T] of tokens.
+        inputs: a sequence by the name of each input, [T, n], or [T] of tokens; or a `StepCheck`.
         original: what the trained model answers to the whole of it, [T, n] by output, to be compared as well.
         tolerance: the largest difference that passes, for numbers up to 1; relative to them beyond.
 
@@ -84,7 +90,8 @@ def verify(
         InputError: an input is missing, or they are not equally long.
     """
     step_model = step_model_of(model)
-    arrays = {name: np.asarray(value) for name, value in inputs.items()}
+    check = check_of(model, inputs)
+    arrays = {name: np.asarray(value) for name, value in check.inputs.items()}
     steps = _steps_of(step_model, arrays)
     expected = _stepped(StepRun(step_model), arrays, steps)
     found = {"stepped": _stepped(exported, arrays, steps)}
@@ -93,7 +100,28 @@ def verify(
     if original is not None:
         found["original"] = {name: np.asarray(value) for name, value in original.items()}
     exported.reset()
-    return Verified(steps, {way: _compared(way, expected, given, tolerance) for way, given in found.items()})
+    errors = {way: _compared(way, expected, given, tolerance) for way, given in found.items()}
+    return Verified(steps, errors | demand_own(check, expected, tolerance))
+
+
+def demand_own(check: StepCheck, expected: Arrays, tolerance: float) -> dict[str, float]:
+    """Hold a step in double precision against the model's own runs; gives the largest difference of each way.
+
+    Args:
+        check: the runs.
+        expected: the answers of the step, [T, n] by output.
+        tolerance: the largest difference that passes, for numbers up to 1; relative to them beyond.
+
+    Raises:
+        CheckFailed: they differ: the step is not the model.
+    """
+    found = {}
+    for way, run in check.runs.items():
+        there = run.steps < len(next(iter(expected.values())))
+        same = {name: expected[name][run.steps[there]] for name in run.answers}
+        own = {name: value[there] for name, value in run.answers.items()}
+        found[way] = _compared(way, same, own, tolerance, run.steps[there])
+    return found
 
 
 def _steps_of(model: StepModel, inputs: Arrays) -> int:
@@ -126,7 +154,9 @@ def _fed(run: InChunks, inputs: Arrays, cuts: list[int]) -> Arrays:
     return {name: np.concatenate([np.asarray(one[name]) for one in parts]) for name in parts[0]} if parts else {}
 
 
-def _compared(way: str, expected: Arrays, found: Arrays, tolerance: float) -> float:
+def _compared(
+    way: str, expected: Arrays, found: Arrays, tolerance: float, steps: npt.NDArray[np.int64] | None = None
+) -> float:
     """Return the largest difference of all outputs; equal infinities and NaN in both places are no difference."""
     largest = 0.0
     for name, right in expected.items():
@@ -140,9 +170,11 @@ def _compared(way: str, expected: Arrays, found: Arrays, tolerance: float) -> fl
             over = off > tolerance * np.maximum(1.0, np.nan_to_num(np.abs(right), nan=0.0, posinf=0.0))
         if over.any():
             at = tuple(int(place) for place in np.argwhere(over)[0])
+            step, last = (at[0] + 1, len(right)) if steps is None else (int(steps[at[0]]) + 1, int(steps[-1]) + 1)
+            where = "the model" if steps is None else "its step"
             raise CheckFailed(
-                f"{way}: the output {name!r} is {given[at]:.6g} at step {at[0] + 1} of {len(right)}, and the model "
-                f"gives {right[at]:.6g}: the export does not compute what the model does"
+                f"{way}: the output {name!r} is {given[at]:.6g} at step {step} of {last}, and {where} gives "
+                f"{right[at]:.6g}: the export does not compute what the model does"
             )
         largest = max(largest, float(off.max(initial=0.0)))
     return largest

@@ -166,6 +166,7 @@ def _json(path: Path, name: str, text: str) -> Any:
     except (ValueError, RecursionError) as error:
         raise FileFormatError(f"{path} is damaged: its {name!r} is not JSON") from error
 
+
 def fingerprint_of_tensors(tensors: Mapping[str, Tensor], before: str = "") -> str:
     """Return a hash of tensors by name, the same in every process and after save and load.
 

@@ -67,6 +67,7 @@ def _fill(where: str, net: Recurrent, place: tuple[int, int], weights: Mapping[s
         odd = sorted(expected.keys() ^ weights.keys())
         raise FileFormatError(f"{where} and its cell `{net.cell.name}` do not agree on {listed(odd)}")
     _check_float(where, weights)
+    demand_finite(where, weights)
     for name, shape in expected.items():
         if tuple(weights[name].shape) != shape:
             raise FileFormatError(
@@ -91,6 +92,25 @@ def _check_float(where: str, weights: Mapping[str, Tensor]) -> None:
     if len(kinds) != 1 or kinds.pop() not in FLOATS:
         found = ", ".join(sorted(str(tensor.dtype).removeprefix("torch.") for tensor in weights.values()))
         raise FileFormatError(f"{where} has weights that are not all of one float type ({found[:80]})")
+
+
+def demand_finite(where: str, weights: Mapping[str, Tensor]) -> None:
+    """Refuse weights that are no numbers, such as those of a training that went wrong.
+
+    Args:
+        where: what has the weights, as the start of a sentence.
+        weights: by name.
+
+    Raises:
+        FileFormatError: one is NaN or infinite; the sentence names the tensor.
+    """
+    for name, tensor in weights.items():
+        wrong = int((~torch.isfinite(tensor)).sum())
+        if wrong:
+            raise FileFormatError(
+                f"{where} has {wrong:,} of {tensor.numel():,} numbers in `{name}` that are NaN or infinite: its "
+                "training went wrong, or the file is damaged"
+            )
 
 
 def linear_of(weight: Tensor, bias: Tensor | None) -> nn.Linear:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from loopcell.errors import FileFormatError, InputError, UsageError, escaped, quoted
-from loopcell.importing.building import FLOATS, Network, check_shape
+from loopcell.importing.building import FLOATS, Network, check_shape, demand_finite
 from loopcell.importing.contents import listed
 from loopcell.importing.imported import Imported
 from loopcell.importing.torch_files import read_state
@@ -125,6 +125,7 @@ def network_from(
     for name in ("weight_ih_l0", "weight_hh_l0"):
         if name not in cell:
             raise FileFormatError(f"{where} has no {name}; it has {listed(tensors)}")
+    demand_finite(where, tensors)
     input_size, hidden, proj = _sizes(where, cell)
     places = [_LAYER.search(name) for name in cell]
     layers = 1 + max(int(place[1]) for place in places if place)

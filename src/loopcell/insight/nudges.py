@@ -22,7 +22,8 @@ from loopcell.equations.graph import Graph, Node
 from loopcell.equations.ops import LEAVES
 from loopcell.equations.rewrite import copy_into
 from loopcell.errors import InputError
-from loopcell.layers.stack import Stack, run_layers
+from loopcell.layers.layer_by_layer import run_layers
+from loopcell.layers.stack import Stack
 from loopcell.passes.pipeline import ByIdentity
 from loopcell.runtime.execute import Executable
 from loopcell.runtime.programs import known_names, named_values

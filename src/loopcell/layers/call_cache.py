@@ -18,8 +18,8 @@ from loopcell.layers.state import State
 from loopcell.runtime import KernelCall, Weights, granted, is_plain, narrow_results, nothing_special
 from loopcell.runtime.half import narrowed, widened, widened_dtype
 
-CallKey = tuple[torch.Size, tuple[int, ...], torch.dtype, bool, int]
-"""Shape, strides and dtype of an input, training or not, and the number of threads: see `call_key`."""
+CallKey = tuple[torch.Size, tuple[int, ...], torch.dtype, bool, int, str]
+"""Shape, strides and dtype of an input, training or not, threads, and what float32 may lose: see `call_key`."""
 _MOST_CALLS = 64
 _CLASSES = (Tensor, nn.Parameter)
 
@@ -33,7 +33,9 @@ def call_key(spec: StackSpec, x: object, *, training: bool) -> CallKey | None:
         return None
     if x.stride(-1) != 1 or not x.numel():  # kernels would read a copy, or nothing
         return None
-    return x.shape, x.stride(), x.dtype, training, torch.get_num_threads()
+    # The precision of products in float32 is a setting of the process, which decides what kernels multiply.
+    precision = torch.get_float32_matmul_precision()
+    return x.shape, x.stride(), x.dtype, training, torch.get_num_threads(), precision
 
 
 @dataclass(frozen=True, eq=False)

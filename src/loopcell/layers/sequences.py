@@ -24,8 +24,11 @@ def checked_lengths(x: Shaped[Tensor, "T B I"], lengths: Tensor | None, reset: T
         TensorError: a shape, dtype or value is off.
     """
     steps, batch = x.shape[:2]
-    lengths = _checked_lengths(lengths, steps, batch, x)
-    made = Lengths(steps, lengths)
+    checked = _checked_lengths(lengths, steps, batch, x)
+    host = None
+    if checked is not None and checked.device.type != "cpu" and lengths is not None and lengths.device.type == "cpu":
+        host = lengths.to(torch.int64, copy=True)  # torch's own operators want them there
+    made = Lengths(steps, checked, None, None, host)
     return made if reset is None else made.with_reset(_checked_reset(reset, steps, batch, x))
 
 

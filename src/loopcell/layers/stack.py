@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,35 +14,20 @@ from loopcell.errors import InputError, TensorError
 from loopcell.layers import boundary
 from loopcell.layers.call_cache import CallKey, call_key, readable_inputs
 from loopcell.layers.further_inputs import read_inputs, unpacked_inputs
+from loopcell.layers.layer_by_layer import LayersResults, run_layers, stacked
 from loopcell.layers.recording import Recording
-from loopcell.layers.sequences import as_lengths, check_reset, checked_lengths, dropped, repack, unpack
+from loopcell.layers.sequences import as_lengths, check_reset, checked_lengths, repack, unpack
 from loopcell.layers.settings import StackSettings
 from loopcell.layers.spec import StackSpec
 from loopcell.layers.state import State
 from loopcell.layers.stepper import Stepper, Width
 from loopcell.layers.streaming.of_network import StreamedNetwork
-from loopcell.runtime import Executable, KernelCall, Lengths, Plan, Weights
+from loopcell.runtime import Executable, Lengths, Plan, Weights
 
 Results = tuple[Tensor, dict[str, Tensor], dict[str, tuple[Tensor, ...]]]
 """The output, the final states [L * D, B, n] by name, and what was recorded, by name, for each layer and direction."""
 
 _NO_INPUTS: Mapping[str, Any] = {}
-
-
-class LayersResults(NamedTuple):
-    """The results of all layers.
-
-    Attributes:
-        output: [T, B, D * O].
-        states: after the last step, [L * D, B, n], by name.
-        recorded: by name, [T, B, n] for each layer and direction.
-        kernel_calls: for each of these; None where other calls cannot repeat it.
-    """
-
-    output: Tensor
-    states: dict[str, Tensor]
-    recorded: dict[str, list[Tensor]]
-    kernel_calls: list[KernelCall | None]
 
 
 class Stack(StreamedNetwork, StackSettings):
@@ -203,7 +187,7 @@ class Stack(StreamedNetwork, StackSettings):
         if results is None:
             return None
         y, finals = results
-        return y.transpose(0, 1) if spec.batch_first else y, _stacked(cached.shapes, finals), {}
+        return y.transpose(0, 1) if spec.batch_first else y, stacked(cached.shapes, finals), {}
 
     def _run_padded(
         self,
@@ -260,67 +244,9 @@ class Stack(StreamedNetwork, StackSettings):
         )
 
 
-def run_layers(
-    net: Stack,
-    spec: StackSpec,
-    x: Tensor,
-    state: Mapping[str, Tensor],
-    rows: Lengths,
-    record: tuple[str, ...] = (),
-    *,
-    packed: bool = False,
-    further: Mapping[str, Tensor] = _NO_INPUTS,
-) -> LayersResults:
-    """Run one layer after the other, as a spec says; nothing is checked.
-
-    Args:
-        net: the network.
-        spec: of the network, or one that differs in what runs each layer, in dropout or in checkpoints.
-        x: the input [T, B, I].
-        state: the states before the first step, [L * D, B, n] each, by name.
-        rows: where rows end and start afresh.
-        record: names of values to return at every step.
-        packed: dropout draws as torch.nn does for a PackedSequence.
-        further: the inputs [T, B, n] beside x, by name; each layer reads them.
-    """
-    finals: list[list[Tensor]] = []
-    recorded: dict[str, list[Tensor]] = {name: [] for name in record}
-    calls = []
-    directions = [(rows, further)]
-    if spec.bidirectional:
-        directions.append((rows.reversed(), {name: rows.reverse(tensor) for name, tensor in further.items()}))
-    segment = math.isqrt(rows.steps) if spec.checkpoint_steps == 0 else spec.checkpoint_steps or 0
-    for layer, executable in enumerate(spec.executables):
-        outputs = []
-        for direction, (lengths, beside) in enumerate(directions):
-            # Row layer * D + direction, which is how many have run so far.
-            before = [tensor[len(finals)] for tensor in state.values()]
-            inner, weights = rows.reverse(x) if direction else x, net.sources(layer, direction)
-            y, after, seen, call = executable(
-                inner, before, weights, lengths, training=net.training, record=record, segment=segment, further=beside
-            )
-            for name, value in seen.items():
-                recorded[name].append(rows.reverse(value) if direction else value)
-            outputs.append(rows.reverse(y) if direction else y)  # each output at the step of its input
-            finals.append(after)
-            calls.append(call)
-        x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
-        if spec.dropout and layer < spec.num_layers - 1:
-            x = dropped(x, spec.dropout, rows, training=net.training, packed=packed)
-    return LayersResults(x, _stacked(state, finals), recorded, calls)
-
-
 def suffix(layer: int, direction: int) -> str:
     """Return how a layer and direction is named, in modules and in torch.nn's parameters."""
     return f"l{layer}_reverse" if direction else f"l{layer}"
-
-
-def _stacked(names: Iterable[str], finals: Sequence[list[Tensor]]) -> dict[str, Tensor]:
-    """Return [L * D, B, n] by name, of the final states [B, n] of layers and directions.
-
-    Tensors of their own in any case: a view could not be cut off in place, as `h.detach_()` does between chunks.
-    """
-    return {name: torch.stack([final[place] for final in finals]) for place, name in enumerate(names)}
 
 
 def _in_callers_form(spec: StackSpec, results: LayersResults, *, unbatched: bool) -> Results:

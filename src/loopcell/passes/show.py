@@ -9,6 +9,7 @@ from loopcell.equations.graph import Graph, Node
 from loopcell.equations.ops import LEAVES
 from loopcell.equations.shapes import shape_text
 from loopcell.passes.program import Program
+from loopcell.passes.scan import ScannedLoop
 from loopcell.passes.schedule import Phase
 
 
@@ -40,6 +41,17 @@ def show_schedules(program: Program) -> str:
         ("reverse loop", program.backward.graph, program.backward_phases),
     )
     return "\n".join(f"{name}:\n{_indent(_phases_text(graph, phases))}" for name, graph, phases in parts)
+
+
+def show_scan(scanned: ScannedLoop) -> str:
+    """Print a loop as scans over time: what is known before each, the recurrence, and what is computed after all."""
+    parts = []
+    for part in scanned.scans:
+        before = "\n".join(_named_lines(printing.Printer(part.before), {"hoisted": f"{{0}}_{part.state}"}))
+        recurrence = f"{part.state} = coefficient_{part.state} * {part.state} + offset_{part.state}"
+        parts.append(f"{_indent(before)}\nscan over time:\n{_indent(recurrence)}")
+    after = "\n".join(_named_lines(printing.Printer(scanned.after), {"output": "output", "record": "{0}"}))
+    return "\n".join(["before, for the whole sequence at once:", *parts, "after:", _indent(after or "nothing")])
 
 
 def show_backward(program: Program) -> str:

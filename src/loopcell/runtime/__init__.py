@@ -4,11 +4,10 @@ from loopcell.backends.c import LONGEST, ChunkLayer, FusedChunks, FusedSteps, St
 from loopcell.backends.c.toolchain.threads import granted
 from loopcell.backends.lengths import Lengths
 from loopcell.backends.weights import ParameterSlice, WeightLayout, Weights
+from loopcell.runtime.asked import BACKENDS, backend, refuse_fallback
 from loopcell.runtime.branches import run_branched, shares_a_step
 from loopcell.runtime.dispatch import (
-    BACKENDS,
     autocast_dtype,
-    backend,
     first_obstacle,
     is_plain,
     may_fuse,
@@ -16,13 +15,13 @@ from loopcell.runtime.dispatch import (
     nothing_at_work,
     nothing_special,
     observer,
-    refuse_fallback,
     transformation,
 )
 from loopcell.runtime.execute import Executable
 from loopcell.runtime.further_input import FurtherInput
 from loopcell.runtime.kernels import KernelCall, threads_for
 from loopcell.runtime.narrow import NarrowStep, check_width, narrow_step
+from loopcell.runtime.native_stack import Layers, native_is_tried, run_native_stack
 from loopcell.runtime.plan import Plan, choose
 
 __all__ = [
@@ -34,6 +33,7 @@ __all__ = [
     "FusedChunks",
     "FusedSteps",
     "KernelCall",
+    "Layers",
     "Lengths",
     "NarrowStep",
     "ParameterSlice",
@@ -51,11 +51,13 @@ __all__ = [
     "may_fuse",
     "narrow_results",
     "narrow_step",
+    "native_is_tried",
     "nothing_at_work",
     "nothing_special",
     "observer",
     "refuse_fallback",
     "run_branched",
+    "run_native_stack",
     "shares_a_step",
     "threads_for",
     "transformation",

@@ -12,7 +12,8 @@ from loopcell.backends.weights import Weights
 from loopcell.equations import Cell
 from loopcell.equations.keys import Key, state_keys
 from loopcell.passes import build_program
-from loopcell.runtime.dispatch import asked_for, narrow_results
+from loopcell.runtime.asked import demanded
+from loopcell.runtime.dispatch import narrow_results
 from loopcell.runtime.execute import Executable
 from loopcell.runtime.half import widened, widened_weights
 
@@ -23,7 +24,7 @@ def shares_a_step(cell: Cell, *, training: bool) -> bool:
     Not in training where it draws numbers, which each branch draws for itself; nor where kernels are demanded, since
     it is PyTorch operations that run.
     """
-    return not (training and cell.graph.is_random) and asked_for() != "c"
+    return not (training and cell.graph.is_random) and demanded() is None
 
 
 def run_branched(

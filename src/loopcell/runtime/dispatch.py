@@ -1,7 +1,8 @@
-"""Dispatch: which path a call takes, as things stand now.
+"""Dispatch: what is at work around a call, as things stand now.
 
 A kernel reads and writes memory behind PyTorch's back. That is right for plain tensors that nobody observes; whatever
-traces, counts, fakes, wraps or transforms operations must see operations. All of these questions are asked here.
+traces, counts, fakes, wraps or transforms operations must see operations. All of these questions are asked here, and
+`routes` chooses by the answers.
 
 | active                                                     | what runs                                        |
 |------------------------------------------------------------|--------------------------------------------------|
@@ -11,19 +12,13 @@ traces, counts, fakes, wraps or transforms operations must see operations. All o
 | torch.func, forward-mode derivatives                       | the reference path, which is PyTorch operations  |
 | a tensor of another kind (a subclass, batched, sparse)     | the same                                         |
 
-Besides, kernels run on the CPU, in floating point, where there is a compiler and no other back end is chosen.
-`backend("c")` demands them: what would run as PyTorch operations then asks `refuse_fallback` first, with the obstacle
-that stands in the way. Under `backend("auto")` it goes on, and `net.plan()` says so.
+Besides, kernels in C run on the CPU, in floating point, where there is a compiler and no other back end is chosen.
 """
 
 from __future__ import annotations
 
-import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from enum import Enum
+from collections.abc import Callable, Iterable
 from functools import cache
 
 import torch
@@ -32,81 +27,21 @@ from torch.autograd import forward_ad
 from torch.overrides import _get_current_function_mode_stack
 from torch.utils._device import DeviceContext
 
-from loopcell.backends.c.toolchain.target import ADVICE, compiler, has_bf16
-from loopcell.errors import UsageError
+from loopcell.backends.c import Choice, Factors, in_bfloat16, in_parts
+from loopcell.backends.c.toolchain.target import ADVICE, compiler
+from loopcell.runtime.asked import asked_for
 from loopcell.runtime.obstacles import (
     FORWARD_MODE,
-    MIXED,
     NO_COMPILER,
     OTHER_DEVICE,
-    REFERENCE_ASKED_FOR,
     TORCH_FUNC,
     Obstacle,
+    asked_for_another,
     other_dtype,
-    other_tensor,
 )
 
 _CPU = torch.device("cpu")
 _NARROW = (torch.bfloat16, torch.float16)
-
-# -- the back end that is asked for -----------------------------------------------------------------------------------
-
-BACKENDS = ("auto", "c", "reference")
-_chosen: ContextVar[str | None] = ContextVar("loopcell_backend", default=None)
-
-
-@contextmanager
-def backend(name: str) -> Iterator[None]:
-    """Choose what runs the calls in a block, forward and backward.
-
-    LOOPCELL_BACKEND names the back end for a whole process; it is read once.
-
-    Args:
-        name: "c" demands the generated C kernels, and a call that they cannot run raises a `UsageError` that says why.
-            "reference" runs the equations as PyTorch operations, step by step. "auto", the default, runs kernels where
-            they can run and the reference path elsewhere; `net.plan()` says which, and why.
-
-    Raises:
-        UsageError: there is no such back end.
-    """
-    _check(name)
-    token = _chosen.set(name)
-    try:
-        yield
-    finally:
-        _chosen.reset(token)
-
-
-def asked_for() -> str:
-    """Return the name of the back end that is asked for here and now."""
-    return _chosen.get() or _of_the_process()
-
-
-@cache
-def _of_the_process() -> str:
-    name = os.environ.get("LOOPCELL_BACKEND", "auto")
-    _check(name)
-    return name
-
-
-def _check(name: str) -> None:
-    if name not in BACKENDS:
-        raise UsageError(f"there is no back end {name!r}; there are {', '.join(BACKENDS)}")
-
-
-def refuse_fallback(obstacle: Obstacle, *, demanded: bool = False) -> None:
-    """Raise where kernels are demanded; return where the reference path may run in their place.
-
-    Args:
-        obstacle: what stands against them.
-        demanded: kernels were demanded earlier, such as in the forward pass of the gradient that is computed now.
-
-    Raises:
-        UsageError: kernels are demanded; the obstacle, and its cure.
-    """
-    if demanded or asked_for() == "c":
-        raise UsageError(f'backend("c") demands kernels, and they cannot run: {obstacle.reason}; {obstacle.cure}')
-
 
 # -- observers and transformations ------------------------------------------------------------------------------------
 
@@ -121,9 +56,9 @@ _keys = torch._C._dispatch_keys  # noqa: SLF001
 _CLASSES = (Tensor, nn.Parameter)
 
 
-def _key_set(*names: str) -> int:
+def _key_set(*names: str, of: str = "CPU") -> int:
     """Return a set of dispatch keys as a number. It is written out: a tensor made here may be fake, or elsewhere."""
-    keys = torch._C.DispatchKeySet(torch._C.DispatchKey.CPU)  # noqa: SLF001
+    keys = torch._C.DispatchKeySet(getattr(torch._C.DispatchKey, of))  # noqa: SLF001
     for name in names:
         keys = keys.add(getattr(torch._C.DispatchKey, name))  # noqa: SLF001
     return keys.raw_repr()
@@ -176,6 +111,26 @@ def is_plain(tensor: Tensor) -> bool:
     return type(tensor) in _CLASSES and _keys(tensor).raw_repr() in _PLAIN_OR_INFERENCE
 
 
+@cache
+def _keys_of_plain(device: str) -> tuple[int, ...]:
+    """Return the dispatch keys of plain tensors on a kind of device, as `_PLAIN_OR_INFERENCE` has those of the CPU."""
+    known = torch._C.DispatchKey.__members__  # noqa: SLF001
+    backend = "Meta" if device == "meta" else device.upper()
+    if backend not in known:
+        return ()
+    always = [key for key in (f"Autocast{backend}",) if key in known]
+    tracked = [key for key in (f"Autograd{backend}",) if key in known]
+    return _key_set(*always, *tracked, "ADInplaceOrView", of=backend), _key_set(*always, of=backend)
+
+
+def is_in_memory(tensor: Tensor) -> bool:
+    """Return True if a tensor is numbers in the memory of its device, whichever this is, and nothing else."""
+    if type(tensor) not in _CLASSES:
+        return False
+    kind = tensor.device.type
+    return _keys(tensor).raw_repr() in (_PLAIN_OR_INFERENCE if kind == "cpu" else _keys_of_plain(kind))
+
+
 def are_plain(tensors: Iterable[Tensor | None]) -> bool:
     """Return True if all tensors are numbers in the CPU's memory and nothing else; None counts as such."""
     return all(tensor is None or is_plain(tensor) for tensor in tensors)
@@ -204,28 +159,38 @@ def narrow_results(dtype: torch.dtype, device: torch.device = _CPU) -> torch.dty
     return asked_for or (dtype if dtype in _NARROW else None)
 
 
-def kernel_products(narrow: torch.dtype | None) -> torch.dtype | None:
-    """Return what kernels round numbers to before they multiply them, where results have a dtype; None: nothing.
+AS_THEY_ARE = Choice(Factors.FULL)
+"""Numbers are multiplied in the dtype of the tensors."""
 
-    bfloat16 where the CPU multiplies it in one instruction; sums are float32. Everything else is computed in float32.
+
+def kernel_choice(dtype: torch.dtype, narrow: torch.dtype | None) -> Choice:
+    """Return what kernels multiply, as things stand now; sums are never narrower than float32.
+
+    | tensors | asked for | kernels may |
+    |---|---|---|
+    | float32 | results in bfloat16 (`narrow`) | round operands to bfloat16 |
+    | float32 | float32_matmul_precision "medium" | the same |
+    | float32 | float32_matmul_precision "high" | take operands as sums of two numbers in bfloat16 |
+    | other | | nothing |
+
+    They do it where a unit of this machine makes it faster, by its measured rate.
+
+    Args:
+        dtype: of the tensors that kernels read: half precision is widened before.
+        narrow: the dtype of results where it is narrower than that.
+
+    Raises:
+        UsageError: LOOPCELL_BF16 asks for what is not there.
     """
-    return narrow if narrow == torch.bfloat16 and has_bf16() else None
+    if narrow == torch.bfloat16:
+        return in_bfloat16()
+    precision = "highest" if narrow is not None or dtype != torch.float32 else torch.get_float32_matmul_precision()
+    if precision == "highest":
+        return AS_THEY_ARE
+    return in_parts() if precision == "high" else in_bfloat16()
 
 
-# -- the path of a call -----------------------------------------------------------------------------------------------
-
-
-class Route(Enum):
-    """The path of one call.
-
-    KERNELS: generated kernels are called directly, on the memory of the tensors.
-    OPERATOR: the same kernels as the operator loopcell::run, for whatever wants to see operations.
-    REFERENCE: the equations as PyTorch operations, step by step.
-    """
-
-    KERNELS = "kernels"
-    OPERATOR = "operator"
-    REFERENCE = "reference"
+# -- kernels in C -----------------------------------------------------------------------------------------------------
 
 
 @cache
@@ -241,42 +206,13 @@ def _warn_of_no_compiler() -> None:
 
 
 def may_fuse(device: torch.device, dtype: torch.dtype) -> bool:
-    """Return True if kernels may run on tensors of a device and dtype, as things stand now."""
+    """Return True if kernels in C may run on tensors of a device and dtype, as things stand now."""
     return first_obstacle(device, dtype) is None
 
 
 def nothing_special() -> bool:
-    """Return True if kernels may be called directly: no observer, no transformation, no autocast, no other back end."""
-    return nothing_at_work() and not torch.is_autocast_enabled("cpu") and asked_for() != "reference"
-
-
-def route(tensors: Sequence[Tensor], others: Sequence[Tensor | None] = ()) -> Route:
-    """Choose how a call on tensors runs, as things stand now.
-
-    Args:
-        tensors: the numbers that the call reads; the input first.
-        others: what else it reads, such as lengths and resets.
-
-    Raises:
-        UsageError: kernels are demanded, and cannot run.
-    """
-    obstacle = first_obstacle(tensors[0].device, tensors[0].dtype)
-    special: list[Tensor] = []
-    if obstacle is None:
-        special = [tensor for tensor in (*tensors, *others) if tensor is not None and not is_plain(tensor)]
-        obstacle = _obstacle_of_tensors(tensors, special)
-    if obstacle is not None:
-        refuse_fallback(obstacle)
-        return Route.REFERENCE
-    return Route.OPERATOR if special or observer() is not None else Route.KERNELS
-
-
-def _obstacle_of_tensors(tensors: Sequence[Tensor], special: Sequence[Tensor]) -> Obstacle | None:
-    device, dtype = tensors[0].device, tensors[0].dtype
-    # PyTorch converts what it can; a kernel reads memory.
-    if not all(tensor.dtype == dtype and tensor.device == device for tensor in tensors):
-        return MIXED
-    return next((other_tensor(described(tensor)) for tensor in special if not is_traced(tensor)), None)
+    """Return True if C may be called directly: no observer, no transformation, no autocast, no other back end."""
+    return nothing_at_work() and not torch.is_autocast_enabled("cpu") and asked_for() in ("auto", "c")
 
 
 def described(tensor: Tensor) -> str:
@@ -288,36 +224,22 @@ def described(tensor: Tensor) -> str:
     )
 
 
-def operator_runs(device: torch.device, dtype: torch.dtype) -> bool:
-    """Return True if the operator may stand for a cell while torch.compile or torch.export reads the network.
-
-    Raises:
-        UsageError: kernels are demanded, and cannot run.
-    """
-    obstacle = _obstacle_of_kernels(device, dtype)
-    if obstacle is not None:
-        refuse_fallback(obstacle)
-    return obstacle is None
-
-
-# The compiler asks once. torch.compiler.assume_constant_result does just this, and imports the whole compiler for it.
-operator_runs._dynamo_marked_constant = True  # type: ignore[attr-defined]  # noqa: SLF001
-
-
 def first_obstacle(device: torch.device, dtype: torch.dtype) -> Obstacle | None:
-    """Return what stands against running kernels here and now, be it directly or as the operator."""
-    return _obstacle_of_kernels(device, dtype) or transformation()
+    """Return what stands against running kernels in C here and now, be it directly or as the operator."""
+    return obstacle_of_c(device, dtype) or transformation()
 
 
-def _obstacle_of_kernels(device: torch.device, dtype: torch.dtype) -> Obstacle | None:
-    if asked_for() == "reference":
-        return REFERENCE_ASKED_FOR
+def obstacle_of_c(device: torch.device, dtype: torch.dtype) -> Obstacle | None:
+    """Return what stands against kernels in C on tensors of a device and dtype."""
+    asked = asked_for()
+    if asked not in ("auto", "c"):
+        return asked_for_another(asked)
     if device.type != "cpu":
         return OTHER_DEVICE
     if dtype not in (torch.float32, torch.float64, *_NARROW):
         return other_dtype(dtype)
     if _can_compile():
         return None
-    if asked_for() != "c":  # which raises rather than run slower
+    if asked != "c":  # which raises rather than run slower
         _warn_of_no_compiler()
     return NO_COMPILER

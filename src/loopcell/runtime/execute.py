@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
-from torch.utils.checkpoint import checkpoint
 
 from loopcell.backends.lengths import Lengths
 from loopcell.backends.weights import Weights
 from loopcell.equations import Cell
-from loopcell.equations.graph import Node
 from loopcell.equations.keys import OUTPUT, Key, state_keys
 from loopcell.errors import InputError
-from loopcell.runtime.dispatch import (
-    Route,
-    autocast_dtype,
-    is_jit_traced,
-    is_plain,
-    is_traced,
-    kernel_products,
-    may_fuse,
-    narrow_results,
-    observer,
-    operator_runs,
-    route,
-)
+from loopcell.runtime.dispatch import autocast_dtype, is_jit_traced, kernel_choice, narrow_results, observer
+from loopcell.runtime.draws import drawn, dropped
 from loopcell.runtime.further_input import FurtherInput
-from loopcell.runtime.half import narrowed, widened, widened_weights
+from loopcell.runtime.half import converted, converted_weights, narrowed, widened_dtype
 from loopcell.runtime.kernels import KernelCall, KernelRunner, RunResults
 from loopcell.runtime.obstacles import not_built
-from loopcell.runtime.operator import describe, name_of, run as run_operator
+from loopcell.runtime.operator import run as run_operator
+from loopcell.runtime.operator_spec import backend_of_operator, demanded_elsewhere, describe, name_of
 from loopcell.runtime.plan import Plan, choose, on_reference
 from loopcell.runtime.programs import Programs, known_names, recording, why_not_built
+from loopcell.runtime.routes import RUNS, Route, route
+from loopcell.runtime.segments import run_in_segments
 
 
 class Executable:
@@ -126,15 +115,20 @@ class Executable:
         compute = partial(self._compute, training=training, record=record, segment=segment)
         inputs = {self._input: x, **{Key("input", name): tensor for name, tensor in further.items()}}
         half = narrow_results(x.dtype, x.device)
-        if half is None or not self._runs_fused(inputs.values(), states, weights):
+        backend = "reference"  # where autocast, or PyTorch, says itself what is rounded
+        if half is not None:
+            backend = self._backend((*inputs.values(), *states), weights, lengths, training=training, record=record)
+        if half is None or backend == "reference":
             found, call = compute(inputs, states, weights, lengths, products=None)
             return *found, call
         results = self.results_dtype(x, states)
-        states = widened(states)
-        # Autocast off: it would round again what was just widened, where the reference path runs after all.
-        with torch.autocast("cpu", enabled=False):
-            inputs = dict(zip(inputs, widened(inputs.values()), strict=True))
-            found, call = compute(inputs, states, widened_weights(weights), lengths, products=half)
+        # Kernels in C compute in float32; elsewhere there is hardware for half precision.
+        dtype = torch.float32 if backend == "c" else half
+        # Autocast off: it would round again what was just converted, where the reference path runs after all.
+        with torch.autocast(x.device.type, enabled=False):
+            inputs = dict(zip(inputs, converted(inputs.values(), dtype), strict=True))
+            weights = converted_weights(weights, dtype)
+            found, call = compute(inputs, converted(states, dtype), weights, lengths, products=half)
         return *narrowed(found, results), call
 
     def _compute(
@@ -154,17 +148,17 @@ class Executable:
         `products` is what numbers are rounded to before they are multiplied with weights, where kernels can do so.
         """
         if training and self._dropped_weights:
-            # A parameter of the equations may be some rows of a packed tensor, so each becomes a tensor of its own.
-            weights = Weights.of({name: self._dropped(name, weight) for name, weight in weights.named().items()})
+            weights = dropped(weights, self._dropped_weights)
         x = inputs[self._input]
         leaves = {**inputs, **dict(zip(self._state_keys, states, strict=True))}
         if training and self._draws:
-            leaves |= {node.key: self._draw(node, x) for node in self._draws}
+            leaves |= {node.key: drawn(node, x, self.sizes) for node in self._draws}
         run = partial(self._run, training=training, record=record, products=products)
         whole = record or not torch.is_grad_enabled() or torch.compiler.is_compiling() or observer() is not None
         call = None
         if segment and not whole:  # a trace of segments would hold for one T
-            found = self._in_segments(run, leaves, weights, lengths, segment)
+            by_step = {node.key for node in self._draws if node.random and node.random.each == "step"} | set(inputs)
+            found = run_in_segments(run, leaves, weights, lengths, segment, by_step=by_step, states=self._state_keys)
         else:
             found, call = run(leaves, weights, lengths)
         if autocast_dtype(x.device) is not None:  # each operation of the reference path gave the dtype that it chose
@@ -179,13 +173,13 @@ class Executable:
         Raises:
             UsageError: kernels are demanded, and cannot run.
         """
-        found = choose(self.cell.name, device, dtype, dtype if self._autocast_keeps_dtype else None)
+        runner = self._runners[training, ()]
+        found = choose(runner, device, dtype, dtype if self._autocast_keeps_dtype else None)
         narrow = narrow_results(dtype)
-        products = kernel_products(narrow) or (dtype if narrow is None else torch.float32)
-        refusal = why_not_built(self._runners[training, ()].programs, products) if found.fused else None
-        if refusal is None:
-            return found
-        return on_reference(found.cell, not_built(refusal))
+        computed = widened_dtype(dtype)
+        factors = kernel_choice(computed, narrow).factors
+        refusal = why_not_built(runner.programs, computed, factors) if found.backend == "c" else None
+        return found if refusal is None else on_reference(found.cell, [("c", not_built(refusal))])
 
     def results_dtype(self, x: Tensor, states: Sequence[Tensor]) -> torch.dtype:
         """Return the dtype of results for an input and states, as things stand now."""
@@ -208,18 +202,19 @@ class Executable:
         x = leaves[self._input]
         runner = self._runners.get((training, record)) or self._runner(training, record)
         if torch.compiler.is_compiling():  # its tensors are fake, and `route` would ask what they are
-            if operator_runs(x.device, x.dtype):
+            if self._backend(leaves.values(), weights, lengths, training=training, record=record) != "reference":
                 return self._as_operator(leaves, weights, lengths, training, record, products), None
             return runner.programs.run_reference(leaves, weights, self.sizes, lengths), None
-        chosen = route((*leaves.values(), *weights.bases), (lengths.lengths, lengths.reset))
-        if chosen is not Route.REFERENCE:
-            kernels = runner.kernels(kernel_products(products) or x.dtype)
-            if kernels is not None and chosen is Route.KERNELS:
-                call, tensors = runner.prepare(kernels, leaves, weights, lengths)
-                return call.run(tensors), call if self._is_repeatable(runner, training=training) else None
-            if kernels is not None:
-                return self._as_operator(leaves, weights, lengths, training, record, products), None
-        return runner.programs.run_reference(leaves, weights, self.sizes, lengths), None
+        chosen = route((*leaves.values(), *weights.bases), runner, lengths, one_dtype=autocast_dtype(x.device) is None)
+        kernels = runner.kernels(x.dtype, kernel_choice(x.dtype, products)) if chosen.backend == "c" else None
+        if chosen.backend == "reference" or (chosen.backend == "c" and kernels is None):
+            return runner.programs.run_reference(leaves, weights, self.sizes, lengths), None
+        if chosen.as_operator:
+            return self._as_operator(leaves, weights, lengths, training, record, products), None
+        if kernels is not None:
+            call, tensors = runner.prepare(kernels, leaves, weights, lengths)
+            return call.run(tensors), call if self._is_repeatable(runner, training=training) else None
+        return RUNS[chosen.backend](runner.programs, leaves, weights, self.sizes, lengths), None
 
     def _is_repeatable(self, runner: KernelRunner, *, training: bool) -> bool:
         """Say whether kernels read the input, the states and the weights as they are.
@@ -228,37 +223,22 @@ class Executable:
         """
         return runner.programs.once is None and not (training and (self._draws or self._dropped_weights))
 
-    def _in_segments(
+    def _backend(
         self,
-        run: Callable[..., tuple[RunResults, KernelCall | None]],
-        leaves: dict[Key, Tensor],
+        leaves: Iterable[Tensor],
         weights: Weights,
         lengths: Lengths,
-        segment: int,
-    ) -> RunResults:
-        """Run a few steps at a time, and save for backward only the states between these segments."""
-        by_step = {node.key for node in self._draws if node.random and node.random.each == "step"}
-        by_step |= {key for key in leaves if key.kind == "input"}
-        # Split, not sliced: the gradient of many slices would be as many tensors of the whole length.
-        parts = {key: torch.split(leaves[key], segment) for key in by_step if key in leaves}
-        outputs = []
-        for number, start in enumerate(range(0, lengths.steps, segment)):
-            now = {**leaves, **{key: split[number] for key, split in parts.items()}}
-            rest = lengths.segment(start, min(start + segment, lengths.steps))
-            # Draws are among the leaves already, so the second forward pass draws nothing and needs no state of the
-            # generator.
-            (y, states, _), _ = checkpoint(run, now, weights, rest, use_reentrant=False, preserve_rng_state=False)
-            outputs.append(y)
-            leaves = {**leaves, **dict(zip(self._state_keys, states, strict=True))}
-        return torch.cat(outputs), [leaves[key] for key in self._state_keys], {}
-
-    def _runs_fused(self, inputs: Iterable[Tensor], states: Sequence[Tensor], weights: Weights) -> bool:
-        """Say whether kernels run on tensors, the first input first, once these have one dtype."""
-        x, *others = inputs
+        *,
+        training: bool,
+        record: tuple[str, ...],
+    ) -> str:
+        """Return which back end runs on tensors, the input first, once these have one dtype."""
+        x, *others = leaves
+        runner = self._runners.get((training, record)) or self._runner(training, record)
         if torch.compiler.is_compiling():
-            return operator_runs(x.device, x.dtype)
-        tensors = (x, *others, *states, *weights.bases)
-        return may_fuse(x.device, x.dtype) and all(is_plain(tensor) or is_traced(tensor) for tensor in tensors)
+            name = self.operator_name(training=training, record=record)
+            return backend_of_operator(name, x.device, x.dtype, resets=lengths.reset is not None)
+        return route((x, *others, *weights.bases), runner, lengths, one_dtype=False).backend
 
     def prepared(
         self,
@@ -273,12 +253,12 @@ class Executable:
     ) -> tuple[KernelCall, list[Tensor]] | None:
         """Return the kernel call for tensors like these; None where no kernel may run, or it depends on the call."""
         leaves = self.leaves(x, states, further)
-        if narrow_results(x.dtype) or route((*leaves.values(), *weights.bases)) is not Route.KERNELS:
+        if narrow_results(x.dtype) or route((*leaves.values(), *weights.bases)) != Route("c"):
             return None
         if training and (self._draws or self._dropped_weights):
             return None
         runner = self._runners[training, ()]
-        kernels = runner.kernels(kernel_products(products) or x.dtype)
+        kernels = runner.kernels(x.dtype, kernel_choice(x.dtype, products))
         return None if kernels is None else runner.prepare(kernels, leaves, weights, lengths)
 
     def leaves(self, x: Tensor, states: Sequence[Tensor], further: Mapping[str, Tensor]) -> dict[Key, Tensor]:
@@ -289,6 +269,10 @@ class Executable:
     def evaluation(self) -> KernelRunner:
         """Return the kernels of evaluation, which record nothing."""
         return self._runners[False, ()]
+
+    def runner(self, *, training: bool) -> KernelRunner:
+        """Return the kernels of training or evaluation, which record nothing."""
+        return self._runners[training, ()]
 
     def operator_name(self, *, training: bool, record: tuple[str, ...] = ()) -> str:
         """Return the text by which the operator knows this cell."""
@@ -307,7 +291,7 @@ class Executable:
         programs = self._runners[training, record].programs
         leaves = {**leaves, **programs.invariants(leaves, weights, self.sizes)}
         name = self.operator_name(training=training, record=record)
-        spec = describe(name, [str(key) for key in leaves], weights.layout.text, products)
+        spec = describe(name, [str(key) for key in leaves], weights.layout.text, products, demanded_elsewhere())
         tensors = [*leaves.values(), *weights.bases]
         # A trace must be one for training and inference; it saves nothing, and the backward pass runs forward again.
         keep = not is_jit_traced() and torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
@@ -320,14 +304,3 @@ class Executable:
         runner = KernelRunner(Programs.of(recording(self.cell.graph, record), training=training), self.sizes)
         self._names[training, record] = name_of(self.cell, runner, record, training=training)
         return self._runners.setdefault((training, record), runner)
-
-    def _dropped(self, name: str, weight: Tensor) -> Tensor:
-        rate = self._dropped_weights.get(name, 0.0)
-        return functional.dropout(weight, rate) if rate else weight
-
-    def _draw(self, node: Node, x: Tensor) -> Tensor:
-        random = node.random
-        assert random is not None  # every random leaf says what it draws
-        rows = x.shape[:-1] if random.each == "step" else x.shape[1:-1]
-        chances = torch.full((*rows, self.sizes[node.dims[0]]), random.probability, dtype=x.dtype, device=x.device)
-        return torch.bernoulli(chances) * random.scale

@@ -1,7 +1,7 @@
 """Half precision: what is stored, or asked for, in two bytes a number is computed in float32, and rounded at the end.
 
 Sums are never narrower than float32. Whether a call is one of these is said by `dispatch.narrow_results`, and what
-kernels may round before they multiply by `dispatch.kernel_products`; here tensors change their dtype.
+kernels may round before they multiply by `dispatch.kernel_choice`; here tensors change their dtype.
 """
 
 from __future__ import annotations
@@ -27,7 +27,17 @@ def widened(tensors: Iterable[Tensor]) -> list[Tensor]:
 
 def widened_weights(weights: Weights) -> Weights:
     """Return the parameters in float32, differentiable."""
-    return Weights(tuple(widened(weights.bases)), weights.layout)
+    return converted_weights(weights, torch.float32)
+
+
+def converted(tensors: Iterable[Tensor], dtype: torch.dtype) -> list[Tensor]:
+    """Return tensors in a dtype, differentiable."""
+    return [tensor.to(dtype) for tensor in tensors]
+
+
+def converted_weights(weights: Weights, dtype: torch.dtype) -> Weights:
+    """Return the parameters in a dtype, differentiable."""
+    return Weights(tuple(converted(weights.bases, dtype)), weights.layout)
 
 
 def narrowed(results: RunResults, dtype: torch.dtype) -> RunResults:

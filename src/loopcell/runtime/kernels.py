@@ -11,26 +11,25 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from loopcell.backends.c import BackwardPass, ForwardPass, Kernels, KernelSignature, Launch, SavedForBackward
+from loopcell.backends.c import BackwardPass, Choice, ForwardPass, Kernels, KernelSignature, Launch, SavedForBackward
 from loopcell.backends.c.launch.arguments import contiguous_rows
 from loopcell.backends.c.toolchain.threads import granted
 from loopcell.backends.lengths import Lengths
 from loopcell.backends.weights import WeightLayout, Weights
 from loopcell.equations.keys import Key
 from loopcell.errors import TensorError
+from loopcell.runtime.asked import demanded, refuse_fallback
 from loopcell.runtime.dispatch import (
     are_plain,
-    asked_for,
     described,
-    is_plain,
+    is_in_memory,
     nothing_at_work,
     observer,
-    refuse_fallback,
     transformation,
 )
 from loopcell.runtime.obstacles import HIGHER_ORDER, Obstacle, not_built, observed_backward, other_tensor
@@ -40,6 +39,14 @@ _MOST_SIGNATURES = 64
 """A bound on memory: dropped weights, for one, have a layout of their own at every call."""
 _MOST_WORK_ALONE = 200_000
 """Multiplications below which waking a second thread costs more than it gives."""
+_FEWEST_ROWS = ((64_000, 1), (500_000, 4), (math.inf, 8))
+"""Rows that are a share of their own, up to so many multiplications of a row and step.
+
+At every step a thread reads the weights of all its units, for all rows of its share: for few rows, and the more so where
+weights do not fit into a core's cache, it pays that threads have fewer units each.
+"""
+_LEAST_BETWEEN_MEETINGS = 8_000
+"""Multiplications of a step, for each member of a team, below which waiting for the others costs more than it gives."""
 
 RunResults = tuple[Tensor, list[Tensor], dict[str, Tensor]]
 """The output [T, B, O], the final states [B, n] in the cell's order, and what is recorded [T, B, n] by name."""
@@ -108,7 +115,7 @@ class _KernelFunction(torch.autograd.Function):
     def forward(ctx: Any, call: KernelCall, *tensors: Tensor) -> tuple[Tensor, ...]:
         results, saved = call.bound.training.run(call.launch, tensors, share=True)
         assert saved is not None  # this pass saves
-        ctx.call, ctx.demanded = call, asked_for() == "c"
+        ctx.call, ctx.demanded = call, demanded()
         shared = () if saved.steps is None else (saved.steps,)
         to_save = (*tensors, saved.block, *shared)
         ctx.save_for_backward(*to_save)
@@ -125,13 +132,13 @@ class _KernelFunction(torch.autograd.Function):
         signature = call.bound.signature
         count = len(signature.keys) + len(signature.shapes)
         all_saved = ctx.saved_tensors
-        _check_returned(all_saved, ctx.shapes, ctx.dtype)
+        check_returned(all_saved, ctx.shapes, ctx.dtype)
         tensors, saved = all_saved[:count], all_saved[count:]
         arriving = (d_output, *d_rest[: len(signature.kernels.states)])
         wanted = ctx.needs_input_grad[1:]
         # A gradient of this gradient, or an observer, needs operations to see: the same equations as PyTorch's.
         if torch.is_grad_enabled() or not (nothing_at_work() and are_plain(arriving) and are_plain(all_saved)):
-            refuse_fallback(obstacle_of_backward((*arriving, *all_saved)), demanded=ctx.demanded)
+            refuse_fallback(obstacle_of_backward((*arriving, *all_saved)), earlier=ctx.demanded)
             return (None, *_by_reference(call, tensors, arriving, wanted))
         # A hook on saved tensors may have brought them back in another layout.
         tensors = [contiguous_rows(tensor) for tensor in tensors]
@@ -147,11 +154,11 @@ def obstacle_of_backward(tensors: Sequence[Tensor | None]) -> Obstacle:
     at_work = HIGHER_ORDER if torch.is_grad_enabled() else transformation()
     if at_work is not None:
         return at_work
-    strange = [tensor for tensor in tensors if tensor is not None and not is_plain(tensor)]
+    strange = [tensor for tensor in tensors if tensor is not None and not is_in_memory(tensor)]
     return other_tensor(described(strange[0])) if strange else observed_backward(str(observer()))
 
 
-def _check_returned(saved: Sequence[Tensor], shapes: Sequence[torch.Size], dtype: torch.dtype) -> None:
+def check_returned(saved: Sequence[Tensor], shapes: Sequence[torch.Size], dtype: torch.dtype) -> None:
     """Refuse what hooks on saved tensors have put in their place, where a kernel would read something else in it.
 
     Raises:
@@ -205,6 +212,36 @@ def threads_for(multiplications: int, batch: int) -> int:
     return 1
 
 
+class Crew(NamedTuple):
+    """The threads of a call.
+
+    Attributes:
+        threads: how many there are: the members of all teams.
+        team: how many go through one share of the rows together, each with a part of the units.
+    """
+
+    threads: int
+    team: int
+
+
+def crew_for(steps: int, batch: int, multiplications: int) -> Crew:
+    """Return how threads share a call: by rows where there are many, and by units where there are few.
+
+    Args:
+        steps: T.
+        batch: B.
+        multiplications: of a step of one row.
+    """
+    wanted = torch.get_num_threads()
+    if steps * batch * multiplications <= _MOST_WORK_ALONE:
+        return Crew(1, 1)
+    fewest = next(rows for most, rows in _FEWEST_ROWS if multiplications <= most)
+    shares = max(1, min(wanted, batch // fewest))
+    team = min(wanted // shares, -(-batch // shares) * multiplications // _LEAST_BETWEEN_MEETINGS)
+    crew = Crew(shares * team, team) if team > 1 else Crew(min(wanted, batch), 1)
+    return crew if granted(crew.threads) == crew.threads else Crew(1, 1)
+
+
 class KernelRunner:
     """A cell's kernels with known sizes.
 
@@ -217,19 +254,23 @@ class KernelRunner:
         self.programs = programs
         self.sizes = sizes
         self._bound: dict[tuple[Kernels, tuple[Key, ...], WeightLayout], BoundKernels] = {}
-        self._plain: dict[tuple[BoundKernels, int, int, int], KernelCall] = {}
+        self._plain: dict[tuple[BoundKernels, int, int, Crew], KernelCall] = {}
         shapes = programs.fused.core.parameters.values()
         self._multiplications = sum(math.prod(sizes[size] for size in shape) for shape in shapes if len(shape) > 1)
 
-    def kernels(self, dtype: torch.dtype) -> Kernels | None:
+    def kernels(self, dtype: torch.dtype, choice: Choice) -> Kernels | None:
         """Return the compiled loops; None where they cannot be built.
+
+        Args:
+            dtype: of the tensors.
+            choice: what products multiply.
 
         Raises:
             UsageError: they cannot, and are demanded.
         """
-        found = kernels_of(self.programs, dtype)
+        found = kernels_of(self.programs, dtype, choice.factors, choice.tiles)
         if found is None:
-            refuse_fallback(not_built(str(why_not_built(self.programs, dtype))))
+            refuse_fallback(not_built(str(why_not_built(self.programs, dtype, choice.factors))))
         return found
 
     def prepare(
@@ -248,28 +289,28 @@ class KernelRunner:
         bound = self._bind(kernels, tuple(leaves), weights)
         tensors = [contiguous_rows(tensor) for tensor in (*leaves.values(), *weights.bases)]
         batch = tensors[0].shape[1]
-        threads = self.threads(lengths.steps, batch)
+        crew = self.crew(lengths.steps, batch)
         index = None if lengths.lengths is None else lengths.index
         if index is None and lengths.reset is None:
-            return self._plain_call(bound, lengths.steps, batch, threads), tensors
+            return self._plain_call(bound, lengths.steps, batch, crew), tensors
         if lengths.reset is not None and not lengths.reset.is_contiguous():  # kernels read it as it lies
             lengths = Lengths(lengths.steps, lengths.lengths, lengths.reset.contiguous())
         rows = lengths.steps * batch if index is None else index.shape[0]
-        return KernelCall(bound, Launch(lengths, batch, threads, rows, index)), tensors
+        return KernelCall(bound, Launch(lengths, batch, crew.threads, rows, index, crew.team)), tensors
 
-    def threads(self, steps: int, batch: int) -> int:
-        """Return how many threads share the rows of a call; see `threads_for`."""
-        return threads_for(steps * batch * self._multiplications, batch)
+    def crew(self, steps: int, batch: int) -> Crew:
+        """Return how threads share a call; see `crew_for`."""
+        return crew_for(steps, batch, self._multiplications)
 
-    def _plain_call(self, bound: BoundKernels, steps: int, batch: int, threads: int) -> KernelCall:
+    def _plain_call(self, bound: BoundKernels, steps: int, batch: int, crew: Crew) -> KernelCall:
         """Return what to run where no row ends early or starts afresh: the same at every such call."""
         # The same object each time, since a launch remembers the struct that it filled in.
-        key = (bound, steps, batch, threads)
+        key = (bound, steps, batch, crew)
         call = self._plain.get(key)
         if call is None:
             if len(self._plain) > _MOST_SIGNATURES:
                 self._plain.clear()
-            launch = Launch(Lengths(steps), batch, threads, steps * batch)
+            launch = Launch(Lengths(steps), batch, crew.threads, steps * batch, team=crew.team)
             call = self._plain.setdefault(key, KernelCall(bound, launch))
         return call
 

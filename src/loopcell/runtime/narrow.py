@@ -96,9 +96,10 @@ def narrow_step(
     shapes = tuple(base.shape for base in given.bases)
     signature = ForwardSignature(kernels, executable.sizes, tuple(leaves), given.layout, shapes)
     batch = x.shape[1]
+    crew = runner.crew(1, batch)
     return NarrowStep(
         ForwardPass(signature, kernels.forward, saves=False),
-        Launch(Lengths(1), batch, runner.threads(1, batch), batch),
+        Launch(Lengths(1), batch, crew.threads, batch, team=crew.team),
         [contiguous_rows(tensor) for tensor in (*leaves.values(), *given.bases)],
         kernels.packs(matrices),
         max((relative_error(named[name], matrix) for name, matrix in wide.items()), default=0.0),

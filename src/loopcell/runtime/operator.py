@@ -6,118 +6,42 @@ follow from its arguments, so that nothing is unrolled and nothing is compiled a
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
-from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
-from loopcell.backends.c import Kernels, SavedForBackward
+from loopcell.backends.c import SavedForBackward
 from loopcell.backends.lengths import Lengths
-from loopcell.backends.weights import WeightLayout, Weights
-from loopcell.equations import Cell
 from loopcell.equations.keys import OUTPUT, Key
-from loopcell.equations.serialise import graph_from_json, graph_to_json
 from loopcell.errors import TensorError
-from loopcell.runtime.dispatch import asked_for, is_plain, is_traced, kernel_products, refuse_fallback
-from loopcell.runtime.kernels import KernelRunner, obstacle_of_backward
-from loopcell.runtime.programs import Programs, recording
-
-
-@dataclass(frozen=True, eq=False)
-class OperatorSpec:
-    """A run of the operator, less its tensors, read from its text.
-
-    Attributes:
-        runner: the cell's kernels.
-        keys: what the tensors are; behind them come those of the weights.
-        layout: where in these each parameter lies.
-        products: what numbers are rounded to before they are multiplied, where kernels can do so; None: nothing.
-    """
-
-    runner: KernelRunner
-    keys: tuple[Key, ...]
-    layout: WeightLayout
-    products: torch.dtype | None
-
-    def kernels(self, dtype: torch.dtype) -> Kernels | None:
-        """Return the compiled loops for tensors of a dtype; None where they cannot be built."""
-        return self.runner.kernels(kernel_products(self.products) or dtype)
-
-    def split(self, tensors: Sequence[Tensor]) -> tuple[dict[Key, Tensor], Weights]:
-        """Return the tensors by key, and the parameters."""
-        count = len(self.keys)
-        return dict(zip(self.keys, tensors[:count], strict=True)), Weights(tuple(tensors[count:]), self.layout)
-
-
-_RUNNERS: WeakValueDictionary[str, KernelRunner] = WeakValueDictionary()
-"""The cells of the networks that are alive; what a program names beyond these is read from its text."""
-
-
-def name_of(cell: Cell, runner: KernelRunner, record: tuple[str, ...], *, training: bool) -> str:
-    """Return the text by which the operator knows a cell: all of it, so that an exported program is whole."""
-    described = {
-        "graph": graph_to_json(cell.graph),
-        "training": training,
-        "record": record,
-        "sizes": dict(runner.sizes),
-    }
-    text = json.dumps(described)
-    _RUNNERS.setdefault(text, runner)
-    return text
-
-
-def describe(cell: str, keys: Iterable[str], layout: str, products: torch.dtype | None) -> str:
-    """Return the operator's text: the cell, what the tensors are, and where in them the parameters lie.
-
-    It asks for products in bfloat16, or for nothing; what a machine can do is seen where the operator runs. Programs
-    that were exported hold this text, so its form stays; and torch.compile traces through here, so that all pieces come
-    as text.
-    """
-    return "\n".join([cell, ",".join(keys), layout, "bfloat16" if products == torch.bfloat16 else ""])
-
-
-@lru_cache(maxsize=256)
-def _spec(text: str) -> OperatorSpec:
-    """Read what `describe` wrote."""
-    cell, keys, layout, products = text.split("\n")
-    runner = _RUNNERS.get(cell) or _read(cell)
-    parsed = tuple(map(Key.parse, keys.split(",")))
-    return OperatorSpec(runner, parsed, WeightLayout.parse(layout), torch.bfloat16 if products else None)
-
-
-def _read(text: str) -> KernelRunner:
-    """Make ready a cell that another process has named."""
-    described = json.loads(text)
-    graph = graph_from_json(described["graph"])
-    record = tuple(described["record"])
-    programs = Programs.of(recording(graph, record), training=bool(described["training"]))
-    return KernelRunner(programs, {str(name): int(size) for name, size in described["sizes"].items()})
-
+from loopcell.runtime.asked import demanded, refuse_fallback
+from loopcell.runtime.dispatch import is_in_memory, is_traced
+from loopcell.runtime.kernels import obstacle_of_backward
+from loopcell.runtime.operator_spec import OperatorSpec, spec_of
+from loopcell.runtime.programs import gradients_of
 
 # Exported programs name the operators' arguments, so these keep their names: `what` is the text of a spec, and `kept`
 # is what was saved for backward.
 
 
-@torch.library.custom_op("loopcell::run", mutates_args=(), device_types="cpu")
+@torch.library.custom_op("loopcell::run", mutates_args=())
 def run(tensors: Sequence[Tensor], lengths: Tensor | None, reset: Tensor | None, what: str, keep: bool) -> list[Tensor]:
     """Run a cell over a sequence.
 
     Returns:
         The output, the final states, what is recorded, and what is saved for `run_back` (empty unless `keep`).
     """
-    spec = _spec(what)
+    spec = spec_of(what)
     leaves, weights = spec.split(tensors)
     rows = Lengths(tensors[0].shape[0], lengths, reset)
-    kernels = spec.kernels(tensors[0].dtype)
+    kernels = spec.kernels(tensors[0])
     if kernels is None:
-        y, states, seen = spec.runner.programs.run_reference(leaves, weights, spec.runner.sizes, rows)
+        y, states, seen = spec.run(tensors, rows)
         return _without_shared_memory([y, *states, *seen.values(), y.new_empty(0)], tensors)
     call, plain = spec.runner.prepare(kernels, leaves, weights, rows)
     # A compiler has to know the size before it knows the lengths.
@@ -135,10 +59,10 @@ def _fake_run(
     what: str,
     keep: bool,
 ) -> list[Tensor]:
-    spec = _spec(what)
+    spec = spec_of(what)
     like = tensors[0]
     steps, batch, _ = like.shape
-    kernels = spec.kernels(like.dtype)
+    kernels = spec.kernels(like)
     graph, sizes = spec.runner.programs.reference.program.loop, spec.runner.sizes
 
     def width(key: Key) -> int:
@@ -154,7 +78,7 @@ def _fake_run(
     ]
 
 
-@torch.library.custom_op("loopcell::run_back", mutates_args=(), device_types="cpu")
+@torch.library.custom_op("loopcell::run_back", mutates_args=())
 def run_back(
     tensors: Sequence[Tensor],
     lengths: Tensor | None,
@@ -165,12 +89,12 @@ def run_back(
     wanted: Sequence[bool],
 ) -> list[Tensor]:
     """Return the gradient of every tensor of `run`, zeros where none reaches it; an empty one where none is wanted."""
-    spec = _spec(what)
+    spec = spec_of(what)
     leaves, weights = spec.split(tensors)
     rows = Lengths(tensors[0].shape[0], lengths, reset)
-    kernels = spec.kernels(tensors[0].dtype)
-    if kernels is None:
-        found = _by_reference(spec, tensors, rows, arriving, wanted)
+    kernels = spec.kernels(tensors[0])
+    if kernels is None:  # what such a path saves has no form that a compiler could know: it runs forward once more
+        found = _run_again(spec, tensors, rows, arriving, wanted)
     else:
         call, plain = spec.runner.prepare(kernels, leaves, weights, rows)
         count, width = call.launch.saved_rows, kernels.saved_width(spec.runner.sizes)
@@ -202,12 +126,27 @@ def _fake_run_back(
     ]
 
 
+def _run_again(
+    spec: OperatorSpec, tensors: Sequence[Tensor], rows: Lengths, arriving: Sequence[Tensor], wanted: Sequence[bool]
+) -> list[Tensor | None]:
+    """Return the gradients on the path that ran forward, of which nothing was saved."""
+    # Inside of an operator autograd is off, more than `enable_grad` turns on, and no tensor requires a gradient.
+    functions = torch._C.DispatchKey.AutogradFunctionality  # noqa: SLF001
+    with torch.enable_grad(), torch._C._SetExcludeDispatchKeyGuard(functions, False):  # noqa: SLF001
+        inputs = [tensor.detach().requires_grad_(want) for tensor, want in zip(tensors, wanted, strict=True)]
+
+        def results() -> list[Tensor]:
+            output, states, _ = spec.run(inputs, rows)
+            return [output, *states]
+
+        found = gradients_of(results, inputs, arriving, wanted)
+    return [None if gradient is None else gradient.detach() for gradient in found]
+
+
 def _by_reference(
     spec: OperatorSpec, tensors: Sequence[Tensor], rows: Lengths, arriving: Sequence[Tensor], wanted: Sequence[bool]
 ) -> list[Tensor | None]:
     """Return the gradients by the equations as PyTorch operations; differentiable where gradients are enabled."""
-    if not torch.is_grad_enabled():  # inside of an operator no tensor requires a gradient: a graph begins at these
-        tensors = [tensor.detach().requires_grad_(want) for tensor, want in zip(tensors, wanted, strict=True)]
     leaves, weights = spec.split(tensors)
     runner = spec.runner
     return runner.programs.reference_gradients(leaves, weights, runner.sizes, rows, arriving, wanted)
@@ -226,9 +165,9 @@ def _without_shared_memory(results: list[Tensor], arguments: Sequence[Tensor]) -
 
 def _set_up(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
     tensors, lengths, reset, what, ctx.keep = inputs
-    ctx.what, ctx.count, ctx.demanded = what, len(tensors), asked_for() == "c"
+    ctx.what, ctx.count, ctx.demanded = what, len(tensors), demanded()
     ctx.wanted = [tensor.requires_grad for tensor in tensors]
-    ctx.arriving = len([key for key in _spec(what).keys if key.kind == "state"]) + 1  # the output and the states
+    ctx.arriving = len([key for key in spec_of(what).keys if key.kind == "state"]) + 1  # the output and the states
     ctx.shapes = [tensor.shape for tensor in output[: ctx.arriving]]
     ctx.save_for_backward(*tensors, output[-1], lengths, reset)
 
@@ -240,11 +179,11 @@ def _differentiate(ctx: Any, gradients: list[Tensor | None]) -> tuple[list[Tenso
         tensors[0].new_zeros(shape) if gradient is None else gradient
         for gradient, shape in zip(gradients, ctx.shapes, strict=False)
     ]
-    if torch.is_grad_enabled() or not all(is_plain(gradient) or is_traced(gradient) for gradient in arriving):
+    if torch.is_grad_enabled() or not all(is_in_memory(gradient) or is_traced(gradient) for gradient in arriving):
         # A gradient of this gradient is wanted, or many at once (is_grads_batched).
-        refuse_fallback(obstacle_of_backward(arriving), demanded=ctx.demanded)
+        refuse_fallback(obstacle_of_backward(arriving), earlier=ctx.demanded)
         rows = Lengths(tensors[0].shape[0], lengths, reset)
-        found = _by_reference(_spec(ctx.what), tensors, rows, arriving, ctx.wanted)
+        found = _by_reference(spec_of(ctx.what), tensors, rows, arriving, ctx.wanted)
     else:
         if not ctx.keep:  # a program that was traced without gradients
             kept = run(tensors, lengths, reset, ctx.what, keep=True)[-1]
@@ -286,7 +225,7 @@ run_back.register_vmap(_one_by_one(run_back))
 # torch.utils.flop_counter counts what it has a formula for, and nothing else: here the products, as elsewhere in torch.
 def _products(tensors: Sequence[torch.Size], what: str) -> int:
     """Return the floating-point operations of one pass over all products with weights: 2 a multiplication."""
-    runner = _spec(what).runner
+    runner = spec_of(what).runner
     core, sizes = runner.programs.fused.core, runner.sizes
     matrices = [math.prod(sizes[size] for size in shape) for shape in core.parameters.values() if len(shape) > 1]
     steps, batch, *_ = tensors[0]

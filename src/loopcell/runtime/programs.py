@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-from loopcell.backends.c import Kernels
+from loopcell.backends.c import Factors, Kernels, Tiles
 from loopcell.backends.lengths import Lengths
 from loopcell.backends.reference import Function, ReferenceProgram, call, emit, reference_program, run
 from loopcell.backends.weights import Weights
@@ -20,7 +20,7 @@ from loopcell.errors import InputError, LoopcellError
 from loopcell.passes import build_program
 from loopcell.passes.fuse import Fused
 from loopcell.passes.pipeline import ByIdentity
-from loopcell.runtime.dispatch import refuse_fallback
+from loopcell.runtime.asked import refuse_fallback
 from loopcell.runtime.obstacles import not_built
 
 
@@ -76,14 +76,40 @@ class Programs:
             arriving: the gradients of the output and of the final states; None for zeros.
             wanted: which of the leaves, and of the weights' tensors behind them, want a gradient.
         """
-        create_graph = torch.is_grad_enabled()  # then this gradient is itself differentiated
-        with torch.enable_grad():
+
+        def results() -> list[Tensor]:
             output, states, _ = self.run_reference(leaves, weights, sizes, lengths)
-        inputs = [tensor for tensor, want in zip((*leaves.values(), *weights.bases), wanted, strict=True) if want]
-        pairs_of = [(y, d) for y, d in zip((output, *states), arriving, strict=True) if d is not None]
-        results, gradients = [y for y, _ in pairs_of], [d for _, d in pairs_of]
-        found = iter(torch.autograd.grad(results, inputs, gradients, create_graph=create_graph, allow_unused=True))
-        return [next(found) if want else None for want in wanted]
+            return [output, *states]
+
+        return gradients_of(results, (*leaves.values(), *weights.bases), arriving, wanted)
+
+
+def gradients_of(
+    results: Callable[[], Sequence[Tensor]],
+    tensors: Sequence[Tensor],
+    arriving: Sequence[Tensor | None],
+    wanted: Sequence[bool],
+) -> list[Tensor | None]:
+    """Return gradients by PyTorch operations; differentiable where gradients are enabled.
+
+    Args:
+        results: computes what the gradient is of.
+        tensors: what it reads; those that want a gradient require one.
+        arriving: the gradients of the results; None for zeros.
+        wanted: which of the tensors want a gradient.
+    """
+    create_graph = torch.is_grad_enabled()  # then this gradient is itself differentiated
+    with torch.enable_grad():
+        found = results()
+    inputs = [tensor for tensor, want in zip(tensors, wanted, strict=True) if want]
+    # A result that hangs on none of them has no gradient, such as the output of no steps.
+    pairs = [(y, d) for y, d in zip(found, arriving, strict=True) if d is not None and y.requires_grad]
+    given = iter(
+        torch.autograd.grad(
+            [y for y, _ in pairs], inputs, [d for _, d in pairs], create_graph=create_graph, allow_unused=True
+        )
+    )
+    return [next(given) if want else None for want in wanted]
 
 
 def _values(leaves: Mapping[Key, Tensor], weights: Weights, sizes: Mapping[str, int]) -> dict[Key, Tensor | int]:
@@ -133,26 +159,28 @@ def recording(graph: Graph, names: tuple[str, ...]) -> Graph:
     return _recording(ByIdentity(graph), names) if names else graph
 
 
-_REFUSALS: dict[tuple[Programs, torch.dtype], str] = {}
+_REFUSALS: dict[tuple[Programs, torch.dtype, Factors], str] = {}
 
 
-def why_not_built(programs: Programs, dtype: torch.dtype) -> str | None:
+def why_not_built(programs: Programs, dtype: torch.dtype, factors: Factors = Factors.FULL) -> str | None:
     """Return why a program's kernels could not be built; None where they are there, or no call has needed them."""
-    return _REFUSALS.get((programs, dtype))
+    return _REFUSALS.get((programs, dtype, factors))
 
 
 @lru_cache(maxsize=256)
-def kernels_of(programs: Programs, dtype: torch.dtype) -> Kernels | None:
+def kernels_of(
+    programs: Programs, dtype: torch.dtype, factors: Factors = Factors.FULL, tiles: Tiles = Tiles.AMX
+) -> Kernels | None:
     """Return a program's compiled loops; None, with one warning, where they cannot be built.
 
     Raises:
         UsageError: they cannot, and are demanded.
     """
-    _REFUSALS.pop((programs, dtype), None)  # of an earlier try, which the cache has dropped since
+    _REFUSALS.pop((programs, dtype, factors), None)  # of an earlier try, which the cache has dropped since
     try:
-        return Kernels(programs.fused, dtype)
+        return Kernels(programs.fused, dtype, factors, tiles)
     except LoopcellError as error:
-        _REFUSALS[programs, dtype] = str(error)
+        _REFUSALS[programs, dtype, factors] = str(error)
         refuse_fallback(not_built(str(error)))
         warnings.warn(
             f"no fused kernel for {programs.fused.core.name}, which runs on plain PyTorch: {error}", stacklevel=2

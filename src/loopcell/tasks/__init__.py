@@ -9,6 +9,9 @@ from loopcell.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from loopcell.insight.attention_map import AttentionMap as AttentionMap
+    from loopcell.tasks.audio.effect import AudioEffect as AudioEffect
+    from loopcell.tasks.audio.stream import EffectStream as EffectStream
+    from loopcell.tasks.audio.wav_files import Processed as Processed
     from loopcell.tasks.core.config import SamplingConfig as SamplingConfig
     from loopcell.tasks.core.inputs.ready_vectors import ReadyVectors as ReadyVectors
     from loopcell.tasks.core.learning_curve import plot_history as plot_history
@@ -38,6 +41,9 @@ if TYPE_CHECKING:
     from loopcell.tasks.word_vectors.estimator import WordVectors as WordVectors
 
 _HOMES = {
+    "audio.effect": ("AudioEffect",),
+    "audio.stream": ("EffectStream",),
+    "audio.wav_files": ("Processed",),
     "core.config": ("SamplingConfig",),
     "core.inputs.ready_vectors": ("ReadyVectors",),
     "core.learning_curve": ("plot_history",),

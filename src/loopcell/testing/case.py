@@ -191,7 +191,7 @@ def weighed(y: Tensor, final: State) -> Tensor:
 
 def _weights(like: Tensor, place: int) -> Tensor:
     # No draw: torch.func.vmap refuses those.
-    return torch.cos(1.7 * torch.arange(like.numel(), dtype=like.dtype) + place).view(like.shape)
+    return torch.cos(1.7 * torch.arange(like.numel(), dtype=like.dtype, device=like.device) + place).view(like.shape)
 
 
 def _normal(shape: torch.Size | tuple[int, ...], *, seed: int) -> Tensor:

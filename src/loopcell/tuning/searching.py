@@ -15,8 +15,8 @@ import numpy as np
 from rich.console import Console
 
 from loopcell.comparison.contents import arguments_of, content_hash, data_arguments, shown_arguments
-from loopcell.data.extras import require
 from loopcell.errors import DataError, InputError, TrainingError, UsageError
+from loopcell.files.extras import require
 from loopcell.tasks.core.models import load_model
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked

@@ -44,12 +44,15 @@ def test_only_matrices_and_tables_are_narrow():
 @pytest.mark.parametrize("weights", KINDS)
 def test_packed_matrices_can_be_found_again(simd, weights):
     form = product_form(simd, weights)
-    packed, scales = form.pack([ROWS[:2], ROWS[2:]])
-    depth = 3 if form.in_pairs else 5
-    blocks = packed.reshape(-1, depth, form.rows).swapaxes(1, 2) if form.in_blocks else packed
+    found = form.pack([ROWS[:2], ROWS[2:]])
+    packed, scales = found.values, found.scales
+    assert found.places is None
+    depth, within = (3 if form.group == 2 else 5 + -5 % form.group), (4 if form.group == 4 else 1)
+    blocks = packed.reshape(-1, depth // within, form.rows, within).swapaxes(1, 2) if form.in_blocks else packed
     rows = np.ascontiguousarray(blocks).reshape(-1, depth)
-    if form.in_pairs:  # the low half is the first column
-        rows = np.stack([rows & 0xFFFF, rows >> 16], 2).astype(np.uint16).reshape(-1, 6)[:, :5]
+    if form.group == 2:  # the low half is the first column
+        rows = np.stack([rows & 0xFFFF, rows >> 16], 2).astype(np.uint16).reshape(-1, 6)
+    rows = rows[:, :5]
     assert np.allclose(form.kind.restore((rows, scales))[:6], form.kind.restore(form.kind.store(ROWS)))
     assert not rows[6:].any()
 

@@ -79,6 +79,9 @@ def test_a_table_and_a_delay() -> None:
     assert model.states == {"recent.recent": 6, "recent.begun": 1}
     with pytest.raises(InputError, match="token 3 is not one of 0 to 2"):
         run.step(token=3)
+    for odd in (1.5, True, "1"):
+        with pytest.raises(InputError, match="the input 'token' takes the number of a token; got"):
+            run.step(token=odd)
     run.reset()
     assert run.step(token=1)["recent"].tolist() == [2, 3] * 3
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from loopcell import SequenceClassifier, SequenceRegressor
+from loopcell.data import LogMel
 from loopcell.errors import DataError, UsageError
 from loopcell.tasks.sequences.linear import summaries
 from loopcell.tasks.sequences.running import _figures, _seen
@@ -82,9 +83,8 @@ def test_the_words_of_every_stream(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        ({"bidirectional": True}, "this classifier reads both ways: it needs steps that have not come"),
+        ({"bidirectional": True}, "this classifier reads both ways: its answers depend on steps that have not come"),
         ({"pooling": "attention"}, "pools with attention, whose weights depend on steps that have not come"),
-        ({"ensemble": 2}, "an ensemble of 2 networks, which have no common state"),
         ({"downsample": 2}, "makes one step of 2 by convolutions, which see steps that have not come"),
     ],
 )
@@ -92,6 +92,30 @@ def test_what_needs_the_rest_is_refused(settings, reason):
     model = SequenceClassifier(**{**QUICK, **settings}).fit(arrays(), LABELS)
     with pytest.raises(UsageError, match=reason):
         model.stream()
+
+
+@pytest.mark.parametrize("kind", [SequenceClassifier, SequenceRegressor])
+def test_an_ensemble_answers_with_the_mean_of_its_members(kind, tmp_path):
+    y = LABELS if kind is SequenceClassifier else np.arange(24.0)
+    model, x = kind(**QUICK, ensemble=2).fit(arrays(), y), arrays()[0]
+    whole = getattr(model, "predict_proba", model.predict)([x])[0]
+    with model.stream(tmp_path / "s") as stream:
+        stream.feed(x[:3])
+    with model.stream(tmp_path / "s") as stream:
+        last = stream.feed(x[3:])[-1]
+    np.testing.assert_allclose(last.probabilities if kind is SequenceClassifier else last.value, whole, rtol=1e-5)
+
+
+def test_an_ensemble_of_sounds_answers_chunk_by_chunk():
+    sounds = [np.random.default_rng(at).normal(0, 0.1, 1300).astype(np.float32) for at in range(8)]
+    model = SequenceClassifier(**{**QUICK, "features": LogMel(8000)}, ensemble=2).fit(sounds, ["a", "b"] * 4)
+    stream = model.stream()
+    found = [*stream.feed(sounds[0][:500]), *stream.feed(sounds[0][500:])]
+    state = stream.state
+    found += stream.finish()
+    np.testing.assert_allclose(found[-1].probabilities, model.predict_proba(sounds[:1])[0], atol=1e-5)
+    again = model.stream(state).finish()
+    assert np.array_equal(again[0].probabilities, found[-1].probabilities)
 
 
 def test_static_values_are_refused():

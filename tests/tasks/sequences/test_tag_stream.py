@@ -95,8 +95,8 @@ def test_tokens_and_characters():
 def test_what_has_no_stream_is_refused():
     X, y = walks()
     for settings, sentence in (
-        ({"crf": True}, "has a CRF: its labels depend on steps that have not come; fit one that does not"),
-        ({"bidirectional": True}, "reads both ways: its labels depend on steps that have not come"),
+        ({"crf": True}, "has a CRF: its answers depend on steps that have not come; fit one that does not"),
+        ({"bidirectional": True}, "reads both ways: its answers depend on steps that have not come"),
     ):
         with pytest.raises(UsageError, match=sentence):
             SequenceTagger(**QUICK, **settings).fit(X, y).stream()

@@ -56,7 +56,7 @@ def test_a_stream_in_pieces_gives_the_labels_of_the_whole(model):
 
 
 def test_a_stream_needs_a_tagger_that_needs_no_future(with_crf):
-    with pytest.raises(UsageError, match="this tagger has a CRF: its labels depend on steps that have not come"):
+    with pytest.raises(UsageError, match="this tagger has a CRF: its answers depend on steps that have not come"):
         with_crf.predict_next("a")
     both = SequenceTagger(**QUICK, epochs=1, bidirectional=True).fit(*parities(20))
     with pytest.raises(UsageError, match="this tagger reads both ways"):

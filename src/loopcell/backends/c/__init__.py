@@ -6,9 +6,10 @@
 from loopcell.backends.c.codegen.layout import Factors
 from loopcell.backends.c.launch.arguments import ForwardSignature, KernelSignature, Launch
 from loopcell.backends.c.launch.backward import BackwardPass
+from loopcell.backends.c.launch.choice import Choice, in_bfloat16, in_parts
 from loopcell.backends.c.launch.chunks import LONGEST, ChunkLayer, FusedChunks
 from loopcell.backends.c.launch.forward import ForwardPass, SavedForBackward
-from loopcell.backends.c.launch.library import Kernels
+from loopcell.backends.c.launch.library import Kernels, Tiles
 from loopcell.backends.c.launch.narrow import NarrowKernels
 from loopcell.backends.c.launch.step import FusedSteps, StepLayer
 from loopcell.backends.c.toolchain.target import compiler
@@ -16,6 +17,7 @@ from loopcell.backends.c.toolchain.target import compiler
 __all__ = [
     "LONGEST",
     "BackwardPass",
+    "Choice",
     "ChunkLayer",
     "Factors",
     "ForwardPass",
@@ -28,5 +30,8 @@ __all__ = [
     "NarrowKernels",
     "SavedForBackward",
     "StepLayer",
+    "Tiles",
     "compiler",
+    "in_bfloat16",
+    "in_parts",
 ]

@@ -11,11 +11,11 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data.extras import require
 from loopcell.data.limits import LONGEST_SOUND
 from loopcell.data.readers.opening import require_uncompressed
 from loopcell.data.readers.reading import one_line, ours
 from loopcell.errors import DataError, UsageError
+from loopcell.files.extras import require
 
 Floats = npt.NDArray[np.float32]
 

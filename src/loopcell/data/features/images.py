@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data.extras import require
 from loopcell.data.limits import LARGEST_IMAGE
 from loopcell.data.readers.opening import require_uncompressed
 from loopcell.data.readers.reading import one_line, ours
 from loopcell.errors import DataError
+from loopcell.files.extras import require
 
 Floats = npt.NDArray[np.float32]
 MOST_SCANS = 16  # of a JPEG of the largest size, and more of a smaller one: each goes over all of its pixels

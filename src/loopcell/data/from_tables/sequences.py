@@ -121,9 +121,7 @@ class LongTable:
         unused = [] if self.values is None else self.values.without_rows(len(sizes))
         self.notes = [*found.notes(), *unused, *_shorter(sizes, self.roles), *missing, *targets.notes()]
 
-    def _cuts_of(
-        self, unit: Unit, number: int, whole: tuple[Any, tuple[Any, ...]], targets: Targets
-    ) -> Iterator[Cut]:
+    def _cuts_of(self, unit: Unit, number: int, whole: tuple[Any, tuple[Any, ...]], targets: Targets) -> Iterator[Cut]:
         """Yield what is cut from a unit, of which the steps and what is static are known."""
         spans, (steps, static) = windows(len(unit), self.roles), whole
         for span, target in zip(spans, targets.of(unit, spans), strict=True):

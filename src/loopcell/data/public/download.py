@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import nullcontext, suppress
 from pathlib import Path
 
-from loopcell.data.extras import require
 from loopcell.data.public.checksums import file_checksum, folder_checksum, unpack, unzip
 from loopcell.data.public.table import PublicFile, PublicSet, public_sets
 from loopcell.data.readers.opening import ENDINGS, compression
 from loopcell.errors import DataError, FileWriteError, UsageError
 from loopcell.files import cache_folder
+from loopcell.files.extras import require
 
 
 class Fetched(Mapping[str, Path]):

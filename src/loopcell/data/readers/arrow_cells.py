@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.data.examples.arrays import EXACT
-from loopcell.data.extras import require
 from loopcell.data.readers.row_block import NumberLists
+from loopcell.files.extras import require
 
 
 def columns_of(batch: Any) -> dict[str, Sequence[Any]] | None:

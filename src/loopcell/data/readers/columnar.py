@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from loopcell.data.examples.tables import column_names, is_table
-from loopcell.data.extras import require
 from loopcell.data.limits import LARGEST_ROW
 from loopcell.data.readers.arrow_cells import columns_of
 from loopcell.data.readers.opening import require_uncompressed
@@ -23,6 +22,7 @@ from loopcell.data.readers.reading import FileRows, Reading, one_line, ours
 from loopcell.data.readers.records import Record, Records, block_rows, twice_in
 from loopcell.data.readers.row_block import RowBlock
 from loopcell.errors import DataError, LoopcellError, quoted
+from loopcell.files.extras import require
 
 BATCH_ROWS = 1024
 LAZY_ROWS = 1 << 16

@@ -12,12 +12,12 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from loopcell.data.extras import require
 from loopcell.data.limits import LARGEST_ROW
 from loopcell.data.readers.opening import require_uncompressed
 from loopcell.data.readers.reading import FileRows, Reading
 from loopcell.data.readers.records import Record, file_origin
 from loopcell.errors import DataError
+from loopcell.files.extras import require
 
 HEADER, COMPRESSED = 128, 15  # of version 5: bytes before the first variable, and the type of a packed one
 BLOCK = 1 << 20  # bytes

@@ -10,9 +10,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
-from loopcell.data.extras import require
 from loopcell.data.text.source import file_size, unreadable
 from loopcell.errors import DataError
+from loopcell.files.extras import require
 
 BUFFER_BYTES = 1 << 18
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"

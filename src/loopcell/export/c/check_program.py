@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 
+from loopcell.export.c.blob import set_up_words
+from loopcell.export.c.layout import Layout
 from loopcell.export.c.names import text
 from loopcell.export.c.source import CSource
 from loopcell.export.c.wav_program import reads_sound, wav_target
-from loopcell.export.c.weights import float_lines
+from loopcell.export.c.weights import float_lines, whole_lines
 
 Numbers = npt.NDArray[np.generic]
 _MOST_NUMBERS = 20_000
@@ -41,23 +43,27 @@ def check_text(source: CSource, inputs: Mapping[str, Numbers], answers: Mapping[
     ]
     comparisons = (f"compare({word}, out_{word} + at * {size}, {size});" for word, size in outputs)
     return text("check.c").format(
+        **set_up_words(source),
         name=source.name,
         NAME=source.name.upper(),
         steps=steps,
         vectors="\n\n".join(_vectors(source, inputs, answers, steps)),
-        declarations="\n".join(f"static float {word}[{size}];" for word, size in outputs),
-        arguments=", ".join([*reads, *(word for word, _ in outputs)]),
+        declarations="\n".join(f"static {source.number} {word}[{size}];" for word, size in outputs),
+        step=source.step_call("&model", "&state", *reads, *(word for word, _ in outputs)),
+        number=source.number,
         comparisons="\n".join(f"        {line}" for line in comparisons),
         allowed=f"{allowed:.3g}",
     )
 
 
-def makefile_text(source: CSource, multiply_adds: int) -> str:
+def makefile_text(source: CSource, multiply_adds: int, layout: Layout) -> str:
     """Return the Makefile; its speed target runs for about a second."""
     return text("Makefile").format(
         name=source.name,
+        source=layout.from_check,
+        include=f"-I{layout.from_check} " if layout.from_check else "",
         speed_steps=speed_steps(multiply_adds),
-        wav_target=wav_target(source),
+        wav_target=wav_target(source, layout.from_check),
         wav_program=f" {source.name}_wav" if reads_sound(source) else "",
     )
 
@@ -76,7 +82,12 @@ def _vectors(
             tokens = ", ".join(str(int(token)) for token in inputs[quantity.name].reshape(-1)[:steps])
             yield f"static const int32_t in_{word}[] = {{{tokens}}};"
         else:
-            yield f"static const float in_{word}[] = {{\n    {float_lines(inputs[quantity.name][:steps])}}};"
+            yield _numbers(source, f"in_{word}", inputs[quantity.name][:steps])
     for quantity in source.outputs:
         word = source.quantities[quantity.name]
-        yield f"static const float out_{word}[] = {{\n    {float_lines(answers[quantity.name][:steps])}}};"
+        yield _numbers(source, f"out_{word}", answers[quantity.name][:steps])
+
+
+def _numbers(source: CSource, name: str, values: Numbers) -> str:
+    lines = float_lines(values) if source.number == "float" else whole_lines(values)
+    return f"static const {source.number} {name}[] = {{\n    {lines}}};"

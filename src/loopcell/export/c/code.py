@@ -20,6 +20,7 @@ class StageCode:
         scratch: floats that the function keeps on the stack.
         multiply_adds: those of its products.
         columns: the most that a matrix of its products has.
+        left_out: numbers of matrices that lie in zero blocks, and are left out.
     """
 
     lines: tuple[str, ...]
@@ -29,6 +30,7 @@ class StageCode:
     scratch: int = 0
     multiply_adds: int = 0
     columns: int = 0
+    left_out: int = 0
 
 
 def indented(lines: Iterable[str], levels: int = 1) -> Iterator[str]:

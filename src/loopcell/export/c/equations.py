@@ -13,7 +13,7 @@ from loopcell.equations.printing import Printer, Style, text
 from loopcell.errors import UsageError
 from loopcell.export.c.code import StageCode, comment, indented
 from loopcell.export.c.names import Names, local_names
-from loopcell.export.c.product import ProductForm
+from loopcell.export.c.product import Packing, ProductForm
 from loopcell.export.c.products import ProductGroup, Products
 from loopcell.export.c.spelling import SPELLING, number
 from loopcell.export.c.weights import Array
@@ -30,17 +30,20 @@ def equations_code(stage: Equations, stage_name: str, fields: Names, form: Produ
         fields: the names of fields that are taken in the model's and the state's struct.
         form: how products are written.
     """
-    return _Writer(stage, stage_name, fields, form).code()
+    return EquationsWriter(stage, stage_name, fields, form).code()
 
 
-class _Writer:
+class EquationsWriter:
     """Writes one stage.
 
     A value has a name in C where its author gave it one, where several others or another sweep read it, or where an
     expression would be nested too deep; all others are written inside the expression of their user.
     """
 
-    def __init__(self, stage: Equations, stage_name: str, fields: Names, form: ProductForm) -> None:
+    number = "float"
+    """The type in C of what flows."""
+
+    def __init__(self, stage: Equations, stage_name: str, fields: Names, form: Packing) -> None:
         self.stage, self.stage_name = stage, stage_name
         self.region = Region(stage.graph, 1)
         self.sweep_of = {index: place for place, sweep in enumerate(self.region.sweeps) for index in computed(sweep)}
@@ -61,11 +64,11 @@ class _Writer:
     def code(self) -> StageCode:
         """Return the function and what it needs."""
         inputs = {name: reads for name, reads in self.stage.reads.items() if name in self.graph.inputs}
-        arrays = (*self.products.arrays, *self.vectors.values())
+        arrays = (*self.products.arrays, *self.vectors.values(), *self._further_arrays())
         needs = [("const MODEL *model", "model")] if arrays else []
         needs += [("STATE *state", "state")] if self.fields else []
-        needs += [(f"const float *{self._input(name)}", f"<{reads}>") for name, reads in inputs.items()]
-        needs += [("float *output", f"<{self.stage.gives.name}>")]
+        needs += [(f"const {self.number} *{self._input(name)}", f"<{reads}>") for name, reads in inputs.items()]
+        needs += [(f"{self.number} *output", f"<{self.stage.gives.name}>"), *self._further_needs()]
         title = f"{self.stage_name}: {self.stage.doc}" if self.stage.doc else self.stage_name
         lines = (
             *comment(f"{title}\n\n" + "\n".join(f"    {line}" for line in text(self.stage.graph).split("\n"))),
@@ -76,8 +79,21 @@ class _Writer:
         call = f"step_{self.stage_name}({', '.join(argument for _, argument in needs)});"
         states = tuple((self.fields[state], size) for state, size in self.stage.states.items())
         return StageCode(
-            lines, call, arrays, states, self._scratch(), self.products.multiply_adds, self.products.columns
+            lines,
+            call,
+            arrays,
+            states,
+            self._scratch(),
+            self.products.multiply_adds,
+            self.products.columns,
+            self.products.left_out,
         )
+
+    def _further_arrays(self) -> tuple[Array, ...]:
+        return ()
+
+    def _further_needs(self) -> list[tuple[str, str]]:
+        return []
 
     def _scratch(self) -> int:
         spilled = sum(self.length(index) for index in self._in_memory())
@@ -93,20 +109,24 @@ class _Writer:
         for sweep in self.region.sweeps:
             for index in sweep.scalars:
                 if self.graph.nodes[index].label:
-                    yield f"const float {self.graph.nodes[index].label} = {self.printer.right_side(index)};"
+                    yield self._scalar(index)
             for contraction in sweep.contractions:
                 for group in self.products.of(contraction):
                     yield from self._product(group)
             yield from self._loop(sweep)
+
+    def _scalar(self, index: int) -> str:
+        return f"const float {self.graph.nodes[index].label} = {self.printer.right_side(index)};"
 
     def _product(self, group: ProductGroup) -> Iterator[str]:
         operand = self._vector(group.operand)
         names = [self.graph.nodes[index].label for index in group.results]
         rows = self.length(group.results[0])
         scales = f"model->{group.scales.name}, " if group.scales else ""
-        product = (
-            f"product(model->{group.array.name}, {scales}{operand}, {group.columns}, {group.rows}, {group.scratch});"
-        )
+        ends = f"{operand}, {group.columns}, {group.rows}, {group.scratch});"
+        product = f"product(model->{group.array.name}, {scales}{ends}"
+        if group.places:
+            product = f"sparse_product(model->{group.array.name}, model->{group.places.name}, {scales}{ends}"
         yield f"float {group.scratch}[{group.rows}]; /* {group.array.comment} */"
         yield product
         for place, name in enumerate(names):
@@ -114,10 +134,13 @@ class _Writer:
 
     def _loop(self, sweep: Sweep) -> Iterator[str]:
         """Yield the loop over units, unless all there is to it are products."""
-        size = self._numbers(sweep)
-        body = list(self._equations_of(sweep))
         for index in sweep.sums:
             yield f"float {self.graph.nodes[index].label} = 0.0f;"
+        yield from self._loop_alone(sweep)
+
+    def _loop_alone(self, sweep: Sweep) -> Iterator[str]:
+        size = self._numbers(sweep)
+        body = list(self._equations_of(sweep))
         if body:
             yield f"for (int unit = 0; unit < {size}; unit++) {{"
             yield from indented(body)
@@ -131,20 +154,31 @@ class _Writer:
         for index in sweep.pointwise:
             node = self.graph.nodes[index]
             if node.label:
-                kind = "" if index in self.region.spilled else "const float "
-                yield f"{kind}{self.places[node.label]} = {self.printer.right_side(index)};"
+                yield self._equation(index)
                 stores += self._stores(index)
         for index in sweep.sums:
-            node = self.graph.nodes[index]
-            yield f"{node.label} += {self.printer.operand(node.args[0])};"
+            yield self._sum(index)
         yield from stores
+
+    def _equation(self, index: int) -> str:
+        kind = "" if index in self.region.spilled else "const float "
+        return f"{kind}{self.places[self.graph.nodes[index].label]} = {self.printer.right_side(index)};"
+
+    def _sum(self, index: int) -> str:
+        node = self.graph.nodes[index]
+        return f"{node.label} += {self.printer.operand(node.args[0])};"
 
     # -- results ---------------------------------------------------------------------------------------
 
     def _stores(self, index: int) -> Iterator[str]:
         """Yield what stores a vector's number where it is a result."""
         for key in self.results.get(index, ()):
-            yield f"{self._target(key)}[unit] = {self.places[self.graph.nodes[index].label]};"
+            yield f"{self._target(key)}[unit] = {self._stored(key, index, self.places[self.graph.nodes[index].label])};"
+
+    def _stored(self, key: Key, index: int, value: str) -> str:
+        """Return a result as it is stored."""
+        del key, index
+        return value
 
     def _target(self, key: Key) -> str:
         return "output" if key == OUTPUT else self.deferred.get(key.name, f"state->{self.fields.get(key.name)}")
@@ -157,7 +191,8 @@ class _Writer:
                 continue
             count = self.stage.gives.size if key == OUTPUT else self.stage.states[key.name]
             value = self.places[node.label] if node.label and node.args else self._leaf(node)
-            yield f"for (int unit = 0; unit < {count}; unit++) {self._target(key)}[unit] = {value};"
+            stored = self._stored(key, index, value)
+            yield f"for (int unit = 0; unit < {count}; unit++) {self._target(key)}[unit] = {stored};"
         for state, name in self.deferred.items():
             count = self.stage.states[state]
             yield f"for (int unit = 0; unit < {count}; unit++) state->{self.fields[state]}[unit] = {name}[unit];"

@@ -10,15 +10,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from loopcell.backends.c.toolchain.target import ADVICE, target
 from loopcell.errors import CheckFailed, UsageError
+from loopcell.export.c.blob import blob
 from loopcell.export.c.check_program import check_text, makefile_text, speed_steps
-from loopcell.export.c.compiled import STRICT, compile_files, compile_program
+from loopcell.export.c.compiled import STRICT, CProgram, compile_files, compile_program
 from loopcell.export.c.cpp import hpp_text
+from loopcell.export.c.fixed.record import InValues, fixed_source, in_values, record_fixed
+from loopcell.export.c.fixed.source import FixedSource
 from loopcell.export.c.form import AS_IT_COMES, CForm
+from loopcell.export.c.layout import Layout, arduino_texts, layout_of
 from loopcell.export.c.names import model_name
 from loopcell.export.c.product import product_form
 from loopcell.export.c.report import CReport, code_bytes, stack_bytes, this_machine
@@ -26,11 +27,16 @@ from loopcell.export.c.source import CSource
 from loopcell.export.c.verify import Recorded, demand_equal, drift, record
 from loopcell.export.c.wav_program import reads_sound, wav_text
 from loopcell.export.c.weights import demand_weights
-from loopcell.export.step_model import step_model_of
+from loopcell.export.step_model import StepCheck, StepModel, step_model_of
+from loopcell.export.step_model.checks import Data, check_of
 from loopcell.files.whole_folder import demand_free, whole_folder
 
 FLAGS = ("-O3", "-ffp-contract=fast")
 """Those of the Makefile beside the model."""
+STORES = ("arrays", "blob")
+"""What --store takes."""
+ARITHMETICS = ("float", "fixed")
+"""What --arithmetic takes."""
 SMALL = ("-Os",)
 """Those with which code and stack are counted, as small machines have them: unrolled loops take more of both."""
 
@@ -41,7 +47,7 @@ def to_c(
     *,
     name: str = "",
     form: CForm = AS_IT_COMES,
-    data: Mapping[str, npt.NDArray[np.generic]] | None = None,
+    data: Data | None = None,
     overwrite: bool = False,
     verify: bool = True,
     drift_steps: int = 1_000,
@@ -57,7 +63,9 @@ def to_c(
         folder: where the files go; made if it is not there.
         name: of the model in C, for files and functions; "" for the model's own.
         form: how the C is written.
-        data: inputs by name to verify with, [T, n] numbers or [T] tokens; None for random ones.
+        data: inputs by name to verify with, [T, n] numbers or [T] tokens; or what `model.step_check(X)` makes of your
+            own data, with the model's own answers. None for random ones. Fixed point needs them: where the points of
+            its numbers are follows from them.
         overwrite: write into a folder that is not empty.
         drift_steps: over how many steps the error is followed; each takes about 50 microseconds of NumPy.
         verify: False writes it unproven, such as where there is no compiler; the report then says so.
@@ -74,43 +82,75 @@ def to_c(
     """
     demand_free(folder, overwrite=overwrite)
     step_model = step_model_of(model)
-    source = CSource(step_model, model_name(name or step_model.name), product_form(form.simd, form.weights))
-    demand_weights(source.arrays)
-    _demand_stack(source, form.stack_limit)
+    layout = _demand_form(form)
     if verify and target() is None:
         raise UsageError(f"there is no C compiler to verify the export with: {ADVICE}, or say verify=False")
-    recorded = record(source, data)
+    source, recorded = _recorded(step_model, model_name(name or step_model.name), form, data, model)
     with whole_folder(folder, overwrite=overwrite) as files:
-        _write(files, source, recorded)
-        report = _proven(files, source, recorded, drift_steps) if verify else _report(source, recorded)
-        (files / "report.json").write_text(json.dumps(report.as_json(), indent=1) + "\n", encoding="utf-8")
-        (files / "REPORT.md").write_text(report.page(), encoding="utf-8")
+        texts = _texts(source, recorded, layout)
+        report = _proven(texts, source, recorded, drift_steps) if verify else _report(source, recorded)
+        beside = "extras/" if layout.code else ""
+        texts[f"{beside}report.json"] = json.dumps(report.as_json(), indent=1) + "\n"
+        texts[f"{beside}REPORT.md"] = report.page()
+        for name, text in texts.items():
+            (files / name).parent.mkdir(parents=True, exist_ok=True)
+            (files / name).write_text(text, encoding="utf-8")
+        if source.store == "blob":
+            (files / f"{source.name}.weights").write_bytes(blob(source))
     return report
 
 
-def _write(files: Path, source: CSource, recorded: Recorded) -> None:
+def _recorded(
+    step_model: StepModel, name: str, form: CForm, data: Data | None, model: object
+) -> tuple[CSource, Recorded]:
+    """Return a model in C, and what it is held against."""
+    if form.arithmetic == "fixed":
+        whole, inputs = fixed_source(step_model, name, form.weights, form.store, data)
+        _demand_stack(whole, form.stack_limit)
+        return whole, record_fixed(whole, data if isinstance(data, StepCheck) else check_of(model, inputs), inputs)
+    source = CSource(step_model, name, product_form(form.simd, form.weights), form.store)
+    demand_weights(source.arrays)
+    _demand_stack(source, form.stack_limit)
+    return source, record(source, data, model)
+
+
+def _demand_form(form: CForm) -> Layout:
+    """Return the layout of a form; UsageError where its parts do not go together."""
+    if form.store not in STORES:
+        raise UsageError(f"there is no store={form.store!r}; there are {' and '.join(STORES)}")
+    if form.arithmetic not in ARITHMETICS:
+        raise UsageError(f"there is no arithmetic={form.arithmetic!r}; there are {' and '.join(ARITHMETICS)}")
+    if form.arithmetic == "fixed" and form.simd != "plain":
+        raise UsageError(f"fixed point is written in plain C: leave simd={form.simd!r} out")
+    layout = layout_of(form.layout)
+    if layout.code and form.store == "blob":
+        raise UsageError("a library of Arduino has its weights in the code: leave store='blob' out, or layout='arduino'")
+    return layout
+
+
+def _texts(source: CSource, recorded: Recorded, layout: Layout) -> dict[str, str]:
+    """Return all files but the report and the weights, by path."""
     texts = {
-        f"{source.name}.h": source.header(),
-        f"{source.name}.c": source.code(),
-        f"{source.name}.hpp": hpp_text(source),
-        "check.c": check_text(source, recorded.inputs, recorded.answers, recorded.allowed),
-        "Makefile": makefile_text(source, source.multiply_adds),
+        f"{layout.code}{source.name}.h": source.header(),
+        f"{layout.code}{source.name}.c": source.code(),
+        f"{layout.code}{source.name}.hpp": hpp_text(source),
+        f"{layout.check}check.c": check_text(source, recorded.inputs, recorded.answers, recorded.allowed),
+        f"{layout.check}Makefile": makefile_text(source, source.multiply_adds, layout),
     }
     if reads_sound(source):
-        texts[f"{source.name}_wav.c"] = wav_text(source)
-    for name, text in texts.items():
-        (files / name).write_text(text, encoding="utf-8")
+        texts[f"{layout.check}{source.name}_wav.c"] = wav_text(source)
+    return texts | (arduino_texts(source) if layout.code else {})
 
 
-def _proven(files: Path, source: CSource, recorded: Recorded, drift_steps: int) -> CReport:
+def _proven(texts: Mapping[str, str], source: CSource, recorded: Recorded, drift_steps: int) -> CReport:
     """Compile the files, run them, and report; CheckFailed where they are not the model."""
     chosen = target()
     assert chosen is not None  # asked before
     command = (*chosen.command, *STRICT, *FLAGS)
     with tempfile.TemporaryDirectory(prefix="loopcell-") as scratch:
         built = Path(scratch)
-        for name in (f"{source.name}.h", f"{source.name}.c", "check.c"):
-            (built / name).write_bytes((files / name).read_bytes())
+        for path, text in texts.items():
+            (built / Path(path).name).write_text(text, encoding="utf-8")
         program = compile_program(source, built, command)
         error = demand_equal(program, recorded)
         code, check = built / f"{source.name}.c", built / "check"
@@ -124,15 +164,23 @@ def _proven(files: Path, source: CSource, recorded: Recorded, drift_steps: int) 
             compiler=" ".join((Path(chosen.command[0]).name, *command[1:])),
             verified_steps=len(next(iter(recorded.answers.values()))),
             largest_error=error,
-            drift=drift(program, source.model, recorded, drift_steps) if drift_steps else {},
+            drift=_drift(program, source, recorded, drift_steps) if drift_steps else {},
             stack_bytes=stack,
             code_bytes=code_bytes(built / f"{source.name}.o"),
             microseconds=float(said.split()[0]),
         )
 
 
+def _drift(program: CProgram, source: CSource, recorded: Recorded, steps: int) -> dict[int, float]:
+    if isinstance(source, FixedSource):
+        return drift(InValues(program, source.fixed), source.model, in_values(source, recorded), steps)
+    return drift(program, source.model, recorded, steps)
+
+
 def _run(program: Path, *words: str) -> str:
-    done = subprocess.run([str(program), *words], capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    done = subprocess.run(  # noqa: S603 - ours
+        [str(program), *words], capture_output=True, text=True, check=False, cwd=program.parent
+    )
     if done.returncode:
         raise CheckFailed(f"the program that checks the export failed: {done.stdout.strip()}")
     return done.stdout
@@ -153,13 +201,16 @@ def _report(source: CSource, recorded: Recorded, **measured: Any) -> CReport:
         parameters=source.model.parameters,
         multiply_adds=source.multiply_adds,
         weight_bytes=source.weight_bytes,
-        state_bytes=4 * sum(size for _, size in source.states),
+        state_bytes=source.number_bytes * sum(size for _, size in source.states),
         saved_state_bytes=source.state_bytes,
         buffer_bytes=source.buffer_bytes,
         machine=this_machine(),
+        own_errors=dict(recorded.own),
         allowed_error=recorded.allowed,
         weights=source.form.kind_name,
+        arithmetic="fixed" if isinstance(source, FixedSource) else "float",
         narrowing=recorded.narrowing,
+        left_out=source.left_out,
         **known | measured,
     )
 

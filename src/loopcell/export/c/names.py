@@ -12,7 +12,7 @@ from loopcell.equations import Graph
 from loopcell.equations.names import ascii_name
 from loopcell.errors import UsageError, quoted
 
-_OURS = "model state unit output product token result stage step size bytes buffer steps"
+_OURS = "model state unit output product token result stage step size bytes buffer steps int_has_32_bits"
 _FRAME = re.compile(r"(f|next|products|step|total)_\w*|\w+_t|[A-Z][A-Z0-9_]+")  # macros are in capitals
 _LONGEST = 60
 _FILES = ("check", "makefile", "report", "run")  # what files beside the model, or of its proof, are called

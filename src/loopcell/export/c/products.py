@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from loopcell.backends.c.codegen.layout import Region
 from loopcell.errors import UsageError
 from loopcell.export.c.names import Names
-from loopcell.export.c.product import ProductForm
+from loopcell.export.c.product import Packing
 from loopcell.export.c.weights import Array
 from loopcell.export.step_model import Equations
 from loopcell.passes.sweeps import Contraction
@@ -27,6 +27,7 @@ class ProductGroup:
         rows: of all of them, filled up to whole blocks.
         scratch: the name of the array that they are written to.
         scales: of the rows of matrices in int8.
+        places: of the blocks that are not zero, where only these are stored.
     """
 
     array: Array
@@ -36,6 +37,7 @@ class ProductGroup:
     rows: int
     scratch: str
     scales: Array | None
+    places: Array | None
 
 
 class Products:
@@ -54,24 +56,25 @@ class Products:
         arrays: the weights.
         scratch: floats that results need.
         multiply_adds: of all products of a step.
+        left_out: numbers of zero blocks, which are neither stored nor multiplied.
         columns: the most of a matrix.
     """
 
-    def __init__(self, region: Region, stage: Equations, stage_name: str, fields: Names, form: ProductForm) -> None:
+    def __init__(self, region: Region, stage: Equations, stage_name: str, fields: Names, form: Packing) -> None:
         self._graph, self._stage, self._stage_name = region.graph, stage, stage_name
         self._fields, self._form = fields, form
-        self._arrays: dict[tuple[str, ...], tuple[Array, Array | None]] = {}
+        self._arrays: dict[tuple[str, ...], tuple[Array, Array | None, Array | None]] = {}
         parts = [part for sweep in region.sweeps for part in sweep.contractions]
         uses = Counter(name for part in parts for name in part.segments[0][1])
         scratch = Names()
         self._groups = {id(part): tuple(self._grouped(part, uses, scratch)) for part in parts}
-        self.arrays = tuple(array for pair in self._arrays.values() for array in pair if array is not None)
+        self.arrays = tuple(array for stored in self._arrays.values() for array in stored if array is not None)
         groups = [group for groups in self._groups.values() for group in groups]
         self.scratch = sum(group.rows for group in groups)
         self.columns = max((group.columns for group in groups), default=0)
-        self.multiply_adds = sum(
-            stage.parameters[name].size for part in parts for _, names in part.segments for name in names
-        )
+        self.left_out = sum(group.rows * group.columns - group.array.values.size for group in groups if group.places)
+        dense = sum(stage.parameters[name].size for part in parts for _, names in part.segments for name in names)
+        self.multiply_adds = max(0, dense - self.left_out)
 
     def of(self, part: Contraction) -> tuple[ProductGroup, ...]:
         """Return the products of a contraction, in order."""
@@ -85,7 +88,7 @@ class Products:
         groups = [shared] if shared else []
         groups += [[(i, name)] for i, name in zip(part.results, names, strict=True) if uses[name] > 1]
         for group in groups:
-            array, scales = self._stored(tuple(name for _, name in group))
+            array, scales, places = self._stored(tuple(name for _, name in group))
             columns = self._stage.parameters[group[0][1]].shape[1]
             yield ProductGroup(
                 array,
@@ -95,16 +98,20 @@ class Products:
                 self._form.padded(sum(len(self._stage.parameters[name]) for _, name in group)),
                 scratch.take(f"products_{array.name.removeprefix(self._stage_name + '_')}"),
                 scales,
+                places,
             )
 
-    def _stored(self, names: tuple[str, ...]) -> tuple[Array, Array | None]:
+    def _stored(self, names: tuple[str, ...]) -> tuple[Array, Array | None, Array | None]:
         if names not in self._arrays:
             spaces = dict.fromkeys(name.split(".")[0] for name in names)
             word = next(iter(spaces)) if len(spaces) == 1 and len(names) > 1 else "_".join(names)
-            values, scales = self._form.pack([self._stage.parameters[name] for name in names])
+            packed = self._form.pack([self._stage.parameters[name] for name in names])
             field, about = self._fields.take(f"{self._stage_name}_{word}"), ", ".join(names)
-            beside = None
-            if scales is not None:
-                beside = Array(self._fields.take(f"{field}_scales"), scales, f"of each row of {about}")
-            self._arrays[names] = Array(field, values, about), beside
+            scales = places = None
+            if packed.scales is not None:
+                scales = Array(self._fields.take(f"{field}_scales"), packed.scales, f"of each row of {about}")
+            if packed.places is not None:
+                what = f"the columns of {about} that are not zero, after how many they are, for every {self._form.rows} rows"
+                places = Array(self._fields.take(f"{field}_columns"), packed.places, what)
+            self._arrays[names] = Array(field, packed.values, about), scales, places
         return self._arrays[names]

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from loopcell.backends.c.toolchain.target import ADVICE, run
@@ -37,8 +37,12 @@ class CReport:
         largest_error: of all of these steps.
         allowed_error: what rounding to single precision explains.
         weights: the numbers of matrices and tables.
+        arithmetic: "float", or "fixed" for whole numbers.
         narrowing: by how much the answers of the model with these differ from those with its weights in full.
+        left_out: numbers of matrices in blocks of zeros, which are neither stored nor multiplied.
         drift: the largest error of the first 1, 10, ... steps against the model in double precision.
+        own_errors: by how much the model's own runs on these steps differ from the step in double precision, by the way
+            of each: "own offline", "own chunked", "own stepped", "own streamed".
     """
 
     name: str
@@ -57,8 +61,11 @@ class CReport:
     largest_error: float
     allowed_error: float
     weights: str
+    arithmetic: str
     narrowing: float
+    left_out: int
     drift: Mapping[int, float]
+    own_errors: Mapping[str, float] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, object]:
         """Return it as plain values."""
@@ -67,8 +74,12 @@ class CReport:
     def summary(self) -> str:
         """Return it in a sentence."""
         proof = f"off by {self.largest_error:.2g} at most" if self.verified_steps else NOT_VERIFIED
+        if self.arithmetic == "fixed":
+            proof = "the bits of the same in Python" if self.verified_steps else NOT_VERIFIED
         memory = f"{self.weight_bytes:,} bytes of weights, {self.state_bytes:,} of state"
-        if self.weights != "float32":
+        if self.arithmetic == "fixed":
+            proof += f", which are off by {self.narrowing:.2g} in fixed point"
+        elif self.weights != "float32":
             proof += f", and {self.narrowing:.2g} by the weights in {self.weights}"
         return f"{memory}, {self.multiply_adds:,} multiply-adds a step; {proof}"
 
@@ -85,6 +96,9 @@ class CReport:
             ("RAM: a step", f"{self.buffer_bytes:,} bytes in arrays; {stack}"),
             ("saved state", f"{self.saved_state_bytes:,} bytes"),
         ]
+        if self.left_out:
+            whole = self.multiply_adds + self.left_out
+            rows.insert(2, ("zero blocks left out", f"{self.left_out:,} of {whole:,} multiply-adds, and their weights"))
         if self.microseconds is not None:
             rows.append(("time of a step", f"{self.microseconds:.3f} microseconds on {self.machine}"))
         table = "\n".join(f"| {what} | {value} |" for what, value in rows)
@@ -102,13 +116,23 @@ class CReport:
             f"precision by at most {self.largest_error:.2g} ({self.allowed_error:.2g} is what single precision "
             "explains), and not by a bit when its state is saved and loaded in between. `make check` does it again."
         )
+        if self.arithmetic == "fixed":
+            proof = (
+                f"Verified with `{self.compiler}`: over {self.verified_steps} steps the C has the bits of the same whole "
+                "numbers in Python, also when its state is saved and loaded in between. `make check` does it again."
+            )
         lines = [proof]
-        if self.weights != "float32":
+        if self.own_errors:
+            ways = ", ".join(f"{error:.2g} ({way.removeprefix('own ')})" for way, error in self.own_errors.items())
+            lines += ["", f"The model itself, run on the same steps, differs from its step by at most {ways}."]
+        if self.arithmetic == "fixed":
+            lines += ["", f"In fixed point the answers of these steps are off by at most {self.narrowing:.2g}."]
+        elif self.weights != "float32":
             moved = f"the answers of these steps move by at most {self.narrowing:.2g}"
             lines += ["", f"With weights in {self.weights} {moved}."]
         if self.drift:
             rows = "\n".join(f"| {steps:,} | {error:.2g} |" for steps, error in self.drift.items())
-            lines += ["", "The largest error of the first steps, against the model with its weights in full:", ""]
+            lines += ["", "The largest error of the first steps, against the model in double precision:", ""]
             lines += ["| steps | error |", "|---|---|", rows]
         return "\n".join(lines)
 
@@ -146,7 +170,7 @@ def stack_bytes(source: CSource, command: Sequence[str], folder: Path) -> int | 
     return step + max(stages, default=0) + sum(others)
 
 
-_SAVING = ("checksum", "put_word", "get_word", "put_floats", "get_floats")
+_SAVING = ("checksum", "put_word", "get_word", "put_floats", "get_floats", "put_shorts", "get_shorts")
 
 
 def this_machine() -> str:

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from loopcell.errors import UsageError
 from loopcell.export.c.argument_lines import argument_lines, is_token
+from loopcell.export.c.blob import blob_bytes
 from loopcell.export.c.code import StageCode, comment, indented
 from loopcell.export.c.frames import LOCAL_WORDS, FrameCode
 from loopcell.export.c.functions import used_functions, used_pieces
 from loopcell.export.c.names import Names, text, words
-from loopcell.export.c.product import ProductForm
+from loopcell.export.c.product import Form, ProductForm
+from loopcell.export.c.saving import AROUND_STATE, loading_lines, saving_lines
 from loopcell.export.c.stages import stage_code
 from loopcell.export.c.weights import Array, array_text
 from loopcell.export.step_model import Quantity, StepModel
 from loopcell.export.step_model.identity import identity
 
-_HEAD = 20  # bytes of a saved state before its numbers: the mark, the identity, the count; and after them the checksum
-_MARK = 0x3153434C  # "LCS1"
+
+
+RULES = """C99; it allocates nothing, and calls nothing outside of itself.
+
+Arrays that a step writes may not overlap those that it reads. Streams are states: any number of them, in any order, in
+any threads, beside one model. NaN in an input is a missing value where the stage that scales the input says so. An
+infinite number, or NaN, that reaches a recurrent layer stays in that stream until its state is reset. It never reaches
+another stream."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,11 +39,20 @@ class CSource:
         model: what it computes.
         name: of files and functions, an identifier.
         form: how products are written.
+        store: "arrays" for weights in the code, or "blob" for a file of their own.
     """
 
     model: StepModel
     name: str
-    form: ProductForm
+    form: Form
+    store: str = "arrays"
+
+    number = "float"
+    """The type in C of what flows."""
+    number_bytes = 4
+    saves = "floats"
+    """What the functions that save a state call its numbers."""
+    rules = RULES
 
     # -- what there is ---------------------------------------------------------------------------------
 
@@ -48,9 +65,10 @@ class CSource:
     @cached_property
     def stages(self) -> tuple[StageCode, ...]:
         """The code of each stage."""
-        fields = self._fields
+        fields, form = self._fields, self.form
+        assert isinstance(form, ProductForm)  # others have stages of their own
         named = zip(self.model.stages, self.stage_names, strict=True)
-        return tuple(stage_code(stage, name, fields, self.model, self.form) for stage, name in named)
+        return tuple(stage_code(stage, name, fields, self.model, form) for stage, name in named)
 
     @cached_property
     def _fields(self) -> Names:
@@ -114,7 +132,7 @@ class CSource:
     @property
     def state_bytes(self) -> int:
         """The bytes of a saved state."""
-        return _HEAD + 4 * sum(size for _, size in self.states)
+        return AROUND_STATE + self.number_bytes * sum(size for _, size in self.states)
 
     @property
     def weight_bytes(self) -> int:
@@ -127,10 +145,15 @@ class CSource:
         return sum(stage.multiply_adds for stage in self.stages)
 
     @property
+    def left_out(self) -> int:
+        """Numbers of matrices that lie in zero blocks, which are neither stored nor multiplied."""
+        return sum(stage.left_out for stage in self.stages)
+
+    @property
     def buffer_bytes(self) -> int:
         """The bytes of the arrays that a step keeps on the stack: what flows between stages, and the largest stage."""
         between = sum(quantity.size for quantity in self.inner)
-        narrow = 2 * self.most_columns if self.form.kind.c_type == "int8_t" else 0
+        narrow = self.form.narrow_bytes * self.most_columns
         return 4 * (between + max((stage.scratch for stage in self.stages), default=0)) + narrow
 
     @property
@@ -153,7 +176,7 @@ class CSource:
         title = "; ".join(getattr(stage, "doc", "") or type(stage).__name__.lower() for stage in self.model.stages)
         return "\n".join(
             [
-                *comment(f"{self.name}: {title}\n\nWritten by loopcell. {_RULES}"),
+                *comment(f"{self.name}: {title}\n\nWritten by loopcell. {self.rules}"),
                 f"#ifndef {guard}",
                 f"#define {guard}",
                 "",
@@ -178,7 +201,7 @@ class CSource:
     def _fill(self) -> dict[str, str]:
         name = self.name
         weights = [f"const {array.c_type} *{array.name}; /* {array.comment} */" for array in self.arrays]
-        states = [f"float {field}[{size}];" for field, size in self.states]
+        states = [f"{self.number} {field}[{size}];" for field, size in self.states]
         numbers = [one for one in self._ends() if not is_token(one)]
         sizes = [f"#define {name.upper()}_{self.macros[one.name]} {one.size}" for one in numbers]
         arguments = argument_lines(self.model, self.quantities)
@@ -191,6 +214,8 @@ class CSource:
             "state_bytes": str(self.state_bytes),
             "parameters": ",\n             ".join(self.parameters()),
             "arguments": "\n".join(f" *     {line}" for line in arguments),
+            "further_codes": "",
+            "set_up": text(f"set_up_{self.store}.h").strip("\n").format(name=name, NAME=name.upper(), bytes=blob_bytes(self.arrays)),
         }
 
     @property
@@ -204,9 +229,13 @@ class CSource:
         """Yield the parameters of a step: its inputs, then its outputs."""
         for quantity in self.model.inputs:
             word = self.quantities[quantity.name]
-            yield f"int32_t {word}" if is_token(quantity) else f"const float *{word}"
+            yield f"int32_t {word}" if is_token(quantity) else f"const {self.number} *{word}"
         for quantity in self.outputs:
-            yield f"float *{self.quantities[quantity.name]}"
+            yield f"{self.number} *{self.quantities[quantity.name]}"
+
+    def step_call(self, *arguments: str) -> str:
+        """Return an expression that takes a step, and is not 0 where that failed."""
+        return f"{self.name}_step({', '.join(arguments)})"
 
     # -- the code --------------------------------------------------------------------------------------
 
@@ -214,16 +243,19 @@ class CSource:
         """Return the text of NAME.c."""
         stages = "\n\n".join("\n".join(self._with_names(stage.lines)) for stage in self.stages)
         body = "\n".join(self._step())
-        products = self.form.text(self.most_columns) if re.search(r"\bproduct\(", stages) else ""
+        products = self.form.text(self.most_columns, stages)
         transform = text("fourier.c") if re.search(r"\bfourier\(", stages) else ""
-        saving = "\n".join(self._saving())
+        saving = "\n".join([*saving_lines(self), *(loading_lines(self) if self.store == "blob" else ())])
         saved = used_pieces("state.c", saving)
-        functions = used_functions(f"{stages}\n{products}\n{saved}")
+        written = self.arrays if self.store == "arrays" else ()
+        functions = self._functions(f"{stages}\n{products}\n{saved}")
         pieces = [
             *comment(f"{self.name}.c; what it does stands in {self.name}.h."),
             f'#include "{self.name}.h"',
             "",
-            *(f"static const {array.c_type} {array.name}[{array.values.size}];" for array in self.arrays),
+            "typedef char int_has_32_bits[sizeof(int) >= 4 ? 1 : -1]; /* on others the code would compute something else */",
+            "",
+            *(f"static const {array.c_type} {array.name}[{array.values.size}];" for array in written),
             "",
             functions,
             "",
@@ -240,9 +272,13 @@ class CSource:
             "",
             saving,
             "",
-            *(array_text(array) for array in self.arrays),
+            *(array_text(array) for array in written),
         ]
         return re.sub(r"\n{3,}", "\n\n", "\n".join(pieces)).rstrip("\n") + "\n"
+
+    def _functions(self, code: str) -> str:
+        """Return the functions of single numbers that C uses."""
+        return used_functions(code)
 
     def _with_names(self, lines: tuple[str, ...]) -> Iterator[str]:
         for line in lines:
@@ -250,16 +286,17 @@ class CSource:
             yield re.sub(r"\bSTATE \*", f"{self.name}_state *", typed)
 
     def _set_up(self) -> Iterator[str]:
-        yield f"int {self.name}_init({self.name}_model *model) {{"
-        yield from (f"    model->{array.name} = {array.name};" for array in self.arrays)
-        if not self.arrays:
-            yield "    model->none = 0;"
-        yield f"    return {self.name.upper()}_OK;"
-        yield "}"
-        yield ""
+        if self.store == "arrays":
+            yield f"int {self.name}_init({self.name}_model *model) {{"
+            yield from (f"    model->{array.name} = {array.name};" for array in self.arrays)
+            if not self.arrays:
+                yield "    model->none = 0;"
+            yield f"    return {self.name.upper()}_OK;"
+            yield "}"
+            yield ""
         yield f"void {self.name}_reset({self.name}_state *state) {{"
         for field, size in self.states:
-            yield f"    for (int unit = 0; unit < {size}; unit++) state->{field}[unit] = 0.0f;"
+            yield f"    for (int unit = 0; unit < {size}; unit++) state->{field}[unit] = 0;"
         if not self.states:
             yield "    state->none = 0;"
         yield "}"
@@ -269,7 +306,7 @@ class CSource:
         parameters = [f"const {name}_model *model", f"{name}_state *state", *self.parameters()]
         yield f"int {name}_step({', '.join(parameters)}) {{"
         for quantity in self.inner:
-            yield f"    float {self.quantities[quantity.name]}[{quantity.size}];"
+            yield f"    {self.number} {self.quantities[quantity.name]}[{quantity.size}];"
         for quantity in self.model.inputs:
             if is_token(quantity):
                 word, most = self.quantities[quantity.name], self.model.tokens(quantity.name)
@@ -282,41 +319,12 @@ class CSource:
         for word in ("model", "state", *(word for word in given if word not in checked)):
             if not re.search(rf"\b{word}\b", joined):
                 yield f"    (void){word};"
-        yield from indented(calls)
-        yield f"    return {name.upper()}_OK;"
+        yield from indented(self._calls(calls))
         yield "}"
 
-    def _saving(self) -> Iterator[str]:
-        name, count = self.name, sum(size for _, size in self.states)
-        words = [f"0x{self.identity[place : place + 8]}u" for place in (0, 8)]
-        head = [f"0x{_MARK:08x}u", *words, f"{count}u"]
-        yield f"void {name}_state_save(const {name}_state *state, unsigned char *buffer) {{"
-        yield "    unsigned char *at = buffer;"
-        yield from (f"    at = put_word(at, {word});" for word in head)
-        yield from (f"    at = put_floats(at, state->{field}, {size});" for field, size in self.states)
-        if not self.states:
-            yield "    (void)state;"
-        yield f"    (void)put_word(at, checksum(buffer, {self.state_bytes - 4}));"
-        yield "}"
-        yield ""
-        yield f"int {name}_state_load({name}_state *state, const unsigned char *buffer, size_t bytes) {{"
-        yield "    const unsigned char *at = buffer + 16;"
-        yield f"    if (bytes != {self.state_bytes}) return {name.upper()}_BAD_STATE;"
-        for place, word in enumerate(head):
-            yield f"    if (get_word(buffer + {4 * place}) != {word}) return {name.upper()}_BAD_STATE;"
-        last = self.state_bytes - 4
-        yield f"    if (get_word(buffer + {last}) != checksum(buffer, {last})) return {name.upper()}_BAD_STATE;"
-        yield from (f"    at = get_floats(at, state->{field}, {size});" for field, size in self.states)
-        yield "    (void)at;" if self.states else "    (void)at, (void)state;"
-        yield f"    return {name.upper()}_OK;"
-        yield "}"
+    def _calls(self, calls: Sequence[str]) -> Iterator[str]:
+        yield from calls
+        yield f"return {self.name.upper()}_OK;"
 
 
-_ENDINGS = ("ok", "bad_token", "bad_state", "bad_weights", "state_bytes")  # of the macros, in capitals
-
-_RULES = """C99; it allocates nothing, and calls nothing outside of itself.
-
-Arrays that a step writes may not overlap those that it reads. Streams are states: any number of them, in any order, in
-any threads, beside one model. NaN in an input is a missing value where the stage that scales the input says so. An
-infinite number, or NaN, that reaches a recurrent layer stays in that stream until its state is reset. It never reaches
-another stream."""
+_ENDINGS = ("ok", "bad_token", "bad_state", "bad_weights", "state_bytes", "weight_bytes", "clipped")  # of the macros, in capitals

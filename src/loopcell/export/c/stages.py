@@ -13,7 +13,7 @@ from loopcell.export.c.mel_bands import mel_bands_code
 from loopcell.export.c.names import Names
 from loopcell.export.c.product import ProductForm
 from loopcell.export.c.weights import Array
-from loopcell.export.step_model import Delay, Equations, Join, Lookup, MelBands, Softmax, Stage, StepModel
+from loopcell.export.step_model import Delay, Equations, Join, Lookup, MelBands, Slice, Softmax, Stage, StepModel
 
 Writer = Callable[[Any, str, Names, StepModel, ProductForm], StageCode]
 
@@ -115,12 +115,25 @@ def _join(stage: Join, name: str, fields: Names, model: StepModel, form: Product
     return StageCode(lines, f"step_{name}({reads}, <{stage.gives.name}>);")
 
 
+def _slice(stage: Slice, name: str, fields: Names, model: StepModel, form: ProductForm) -> StageCode:
+    del fields, model, form
+    size, start = stage.gives.size, stage.start
+    lines = (
+        *comment(f"{name}: {size} numbers from place {start} on"),
+        f"static void step_{name}(const float *x, float *output) {{",
+        f"    for (int unit = 0; unit < {size}; unit++) output[unit] = x[{start} + unit];",
+        "}",
+    )
+    return StageCode(lines, f"step_{name}(<{stage.reads}>, <{stage.gives.name}>);")
+
+
 STAGES: Mapping[type, Writer] = {
     Equations: _equations,
     Lookup: _lookup,
     Softmax: _softmax,
     Delay: _delay,
     Join: _join,
+    Slice: _slice,
     MelBands: mel_bands_code,
 }
 """The writer of each kind of stage."""

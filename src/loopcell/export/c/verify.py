@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from loopcell.errors import CheckFailed, InputError
+from loopcell.export.c.product import ProductForm
 from loopcell.export.c.source import CSource
 from loopcell.export.c.weight_kinds import as_stored
 from loopcell.export.drawn import drawn
-from loopcell.export.step_model import Equations, Lookup, Stage, StepModel, StepRun
+from loopcell.export.step_model import Equations, Lookup, Stage, StepCheck, StepModel, StepRun
+from loopcell.export.step_model.checks import MOST_STEPS, Data, check_of
+from loopcell.export.verifying import demand_own
 
 Array: TypeAlias = npt.NDArray[Any]
 Arrays: TypeAlias = Mapping[str, Array]
-STEPS, MOST_STEPS = 64, 2_000
-"""Steps of random data; and the most of a user's data, since double precision in NumPy is slow."""
+STEPS = 64
+"""Steps of random data."""
+OWN = 1e-4
+"""The difference from the model's own runs that passes, relative to numbers beyond 1: those are float32 too."""
 _CLOSE, _TIMES = 2e-5, 30
 """The error that is always allowed, in units of the largest answer or of 1; and how many times the difference that one
 rounding of each weight and input makes."""
@@ -34,42 +39,50 @@ class Recorded:
         answers: by name, [T, n].
         allowed: the largest error that single precision explains.
         narrowing: by how much these answers differ from those of the model with its weights in full.
+        own: by how much these answers differ from those of the model's own runs, by the way of each.
     """
 
     inputs: Arrays
     answers: Arrays
     allowed: float
     narrowing: float = 0.0
+    own: Mapping[str, float] = field(default_factory=dict)
 
 
-def record(source: CSource, data: Arrays | None) -> Recorded:
+def record(source: CSource, data: Data | None, model: object = None) -> Recorded:
     """Record what a model answers in double precision.
 
     Args:
         source: the model.
-        data: inputs by name, the first steps of which are taken; None for random ones.
+        data: inputs by name, the first steps of which are taken, or a `StepCheck`; None for random ones.
+        model: what the source is of: a network runs on the inputs itself, and has to give the same.
 
     Raises:
         InputError: the data do not fit the model.
-        CheckFailed: an answer is not finite, so that nothing could be compared.
+        CheckFailed: the model's own answers are others; or an answer is not finite, so that nothing could be compared.
     """
-    inputs: Arrays = drawn(source.model, STEPS) if data is None else _checked(source, data)
-    answers = _run(source.model, inputs)
+    given = data.inputs if isinstance(data, StepCheck) else data
+    inputs: Arrays = drawn(source.model, STEPS) if given is None else checked(source.model, given)
+    answers = stepped(source.model, inputs)
     for change in (_with_gaps, np.abs) if data is None else ():
         changed = {name: change(values) for name, values in inputs.items()}
         # Gaps are for models that read missing values; no sign for those that take the log of a time.
         if change is _with_gaps or not _finite(answers):
-            found = _run(source.model, changed)
+            found = stepped(source.model, changed)
             inputs, answers = (changed, found) if _finite(found) else (inputs, answers)
     if not _finite(answers):
         raise CheckFailed("the model's answers are not finite on these inputs, so no export can be held against them")
+    assert isinstance(source.form, ProductForm)  # whole numbers have a record of their own
     kind, rng = source.form.kind, np.random.default_rng(1)
     stored = as_stored(source.model, kind)
-    meant = answers if kind.c_type == "float" else _run(stored, inputs)
+    meant = answers if kind.c_type == "float" else stepped(stored, inputs)
     nearby = {name: _moved(values, rng, kind.grain) for name, values in inputs.items()}
-    moved = _difference(_run(_rounded(stored, rng, kind.grain), nearby), meant)
+    moved = difference(stepped(_rounded(stored, rng, kind.grain), nearby), meant)
     scale = max(1.0, *(float(np.abs(values).max(initial=0)) for values in answers.values()))
-    return Recorded(inputs, meant, max(_CLOSE * scale, _TIMES * moved), _difference(meant, answers))
+    allowed = max(_CLOSE * scale, _TIMES * moved)
+    check = data if isinstance(data, StepCheck) else check_of(model, inputs)
+    own = demand_own(check, answers, max(OWN, allowed))
+    return Recorded(inputs, meant, allowed, difference(meant, answers), own)
 
 
 class TakesSteps(Protocol):
@@ -91,9 +104,10 @@ def demand_equal(program: TakesSteps, recorded: Recorded) -> float:
     for name, expected in recorded.answers.items():
         error = float(np.abs(found[name] - expected).max(initial=0))
         if not error <= recorded.allowed:
+            explained = f"{recorded.allowed:.3g} is what single precision explains"
             raise CheckFailed(
                 f"the export does not compute what the model does: {name} is off by {error:.3g}, and "
-                f"{recorded.allowed:.3g} is what single precision explains"
+                f"{explained if recorded.allowed else 'whole numbers are equal or wrong'}"
             )
         if not np.array_equal(found[name], again[name]):
             raise CheckFailed(f"the export loses state: {name} differs when the state is saved and loaded in between")
@@ -101,7 +115,8 @@ def demand_equal(program: TakesSteps, recorded: Recorded) -> float:
     return worst
 
 
-def _difference(left: Arrays, right: Arrays) -> float:
+def difference(left: Arrays, right: Arrays) -> float:
+    """Return the largest difference of two runs."""
     return max(float(np.abs(left[name] - values).max(initial=0)) for name, values in right.items())
 
 
@@ -125,13 +140,14 @@ def drift(program: TakesSteps, model: StepModel, recorded: Recorded, steps: int)
     """
     order = np.random.default_rng(3).integers(0, len(next(iter(recorded.inputs.values()))), steps)
     inputs = {name: values[order] for name, values in recorded.inputs.items()}
-    found, expected = program.steps(inputs), _run(model, inputs)
+    found, expected = program.steps(inputs), stepped(model, inputs)
     worst = np.max([np.abs(found[name] - values).max(axis=1) for name, values in expected.items()], axis=0)
     marks = [10**power for power in range(len(str(steps))) if 10**power <= steps]
     return {mark: float(worst[:mark].max()) for mark in dict.fromkeys([*marks, steps])}
 
 
-def _run(model: StepModel, inputs: Arrays) -> dict[str, npt.NDArray[np.float64]]:
+def stepped(model: StepModel, inputs: Arrays) -> dict[str, npt.NDArray[np.float64]]:
+    """Take a step for each row, in double precision."""
     run = StepRun(model)
     steps = len(next(iter(inputs.values())))
     rows = [run.step(**{name: values[step] for name, values in inputs.items()}) for step in range(steps)]
@@ -158,12 +174,13 @@ def _moved(values: Array, rng: np.random.Generator, grain: float) -> Array:
     return moved
 
 
-def _checked(source: CSource, data: Arrays) -> dict[str, Array]:
-    names = [one.name for one in source.model.inputs]
+def checked(model: StepModel, data: Mapping[str, npt.ArrayLike]) -> dict[str, Array]:
+    """Return the first steps of a user's data, as a model reads them; InputError where they do not fit."""
+    names = [one.name for one in model.inputs]
     if sorted(data) != sorted(names):
         raise InputError(f"the data of a model that reads {', '.join(names)} has these names; got {', '.join(data)}")
     inputs: dict[str, Array] = {}
-    for quantity in source.model.inputs:
+    for quantity in model.inputs:
         token = quantity.kind == "token"
         values = np.asarray(data[quantity.name])[:MOST_STEPS].astype(np.int32 if token else np.float32)
         wanted = (len(values),) if token else (len(values), quantity.size)

@@ -18,7 +18,8 @@ class Array:
 
     Attributes:
         name: of its field in the model's struct.
-        values: in the order of the C: float32, bfloat16 as uint16 or two of them as uint32, or int8.
+        values: in the order of the C: float32, bfloat16 as uint16 or two of them as uint32, or
+            whole numbers of 8, 16 or 32 bits.
         comment: what lies in it.
     """
 
@@ -32,7 +33,7 @@ class Array:
         return C_TYPES[self.values.dtype.name]
 
 
-C_TYPES = {"float32": "float", "uint16": "uint16_t", "uint32": "uint32_t", "int8": "int8_t"}
+C_TYPES = {"float32": "float", "uint16": "uint16_t", "uint32": "uint32_t", "int8": "int8_t", "int16": "int16_t", "int32": "int32_t"}
 
 
 def demand_weights(arrays: Iterable[Array]) -> None:
@@ -53,7 +54,7 @@ def demand_finite(name: str, values: npt.NDArray[Any]) -> None:
 
 def array_text(array: Array) -> str:
     """Return the definition of an array."""
-    numbers = float_lines(array.values) if array.c_type == "float" else _lines(_whole(array.values), 20)
+    numbers = float_lines(array.values) if array.c_type == "float" else whole_lines(array.values)
     return f"static const {array.c_type} {array.name}[{array.values.size}] = {{\n    {numbers}}};"
 
 
@@ -61,6 +62,11 @@ def float_lines(numbers: npt.NDArray[np.generic]) -> str:
     """Return numbers as floats of C, eight in a line, each by the shortest digits that are read as the same float."""
     digits = [_literal(text) for text in numbers.astype(np.float32).reshape(-1).astype("U32")]
     return _lines(digits, 8)
+
+
+def whole_lines(numbers: npt.NDArray[np.generic]) -> str:
+    """Return whole numbers of C, twenty in a line."""
+    return _lines(_whole(numbers.reshape(-1)), 20)
 
 
 def _lines(digits: list[str], count: int) -> str:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from loopcell.errors import FileFormatError, InputError
 from loopcell.export.onnx.metadata import OnnxMetadata, read_metadata
-from loopcell.export.onnx.needs import require_onnx
+from loopcell.files.extras import require
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -74,7 +74,7 @@ class OnnxFile:
 
 def _session(content: bytes, path: str | PathLike[str], threads: int) -> Any:
     """Open a file's content; from bytes, so that a file from outside can name no other file for its parameters."""
-    runtime = require_onnx("onnxruntime", "running an ONNX file needs")
+    runtime = require("onnxruntime", "onnx", "running an ONNX file needs")
     options = runtime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = threads, 4
     try:

@@ -11,7 +11,7 @@ from loopcell.errors import UsageError
 from loopcell.export.onnx.layers import Named, scan, write_loop, write_operator, write_step
 from loopcell.export.onnx.nodes import ANY, GraphWriter
 from loopcell.export.onnx.operators import operator_of
-from loopcell.export.step_model import Delay, Equations, Join, Lookup, MelBands, Softmax, Stage
+from loopcell.export.step_model import Delay, Equations, Join, Lookup, MelBands, Slice, Softmax, Stage
 
 Written = tuple[str, dict[str, str]]
 """What a stage gives, and its states after it by name."""
@@ -78,6 +78,11 @@ def _join(writer: GraphWriter, stage: Join, reads: Named, _: Named) -> Written:
     return writer.apply("Concat", *(reads[name] for name in stage.reads), attributes={"axis": -1}), {}
 
 
+def _slice(writer: GraphWriter, stage: Slice, reads: Named, _: Named) -> Written:
+    starts, ends, axes = map(writer.integers, (stage.start, stage.start + stage.gives.size, -1))
+    return writer.apply("Slice", reads[stage.reads], starts, ends, axes), {}
+
+
 def _mel_bands(writer: GraphWriter, stage: MelBands, reads: Named, _: Named) -> Written:
     # The transform as two matrices, which every runtime multiplies: few have ONNX's DFT, and fewer in float32 alone.
     angles = 2 * np.pi * np.outer(np.arange(len(stage.window)), np.arange(stage.bank.shape[1])) / stage.fft_size
@@ -92,7 +97,7 @@ def _mel_bands(writer: GraphWriter, stage: MelBands, reads: Named, _: Named) -> 
     return writer.apply("Log", writer.apply("Max", energy, floor)), {}
 
 
-_STATELESS: dict[type, Write] = {Lookup: _lookup, Softmax: _softmax, Join: _join, MelBands: _mel_bands}
+_STATELESS: dict[type, Write] = {Lookup: _lookup, Softmax: _softmax, Join: _join, Slice: _slice, MelBands: _mel_bands}
 
 STEP: dict[type, Write] = {Equations: _equations, Delay: _delay, **_STATELESS}
 """One step: what flows is [B, n], a token [B]."""

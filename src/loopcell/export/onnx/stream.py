@@ -17,6 +17,8 @@ from loopcell.files.tensors import FileKind, TensorFile, read_tensor_file, write
 
 _KIND = FileKind("loopcell-onnx-state", 1, "loopcell state of an ONNX stream", digest=True)
 _MOST_STEPS = 1 << 62
+_LARGEST = 2.0**63
+"""The largest finite number that a stream takes: a product with it stays in float32, for weights up to 2^63 too."""
 
 
 class OnnxStream:
@@ -178,7 +180,23 @@ class OnnxStream:
         if token and value.size and not 0 <= value.min() <= value.max() < facts.tokens:
             odd = next(one for one in value.reshape(-1) if not 0 <= one < facts.tokens)
             raise InputError(f"token {odd} of {facts.name!r} is not one of 0 to {facts.tokens - 1}")
+        if not token:
+            _demand_small(facts.name, value)
         return value.astype(np.int64 if token else np.float32)
 
     def _in_callers_form(self, found: Arrays, axes: int = 0) -> Arrays:
         return found if self.rows else {name: value.squeeze(axes) for name, value in found.items()}
+
+
+def _demand_small(name: str, value: npt.NDArray[Any]) -> None:
+    """Refuse finite numbers whose products float32 does not hold; InputError.
+
+    What overflows is infinite in one path and NaN in another; ONNX Runtime makes plain zeros and ones of both.
+    """
+    far = np.isfinite(value) & (np.abs(value) > _LARGEST)
+    if far.any():
+        odd = np.asarray(value)[far].flat[0]
+        raise InputError(
+            f"the input {name!r} has {odd:.4g}, so large that products with it are beyond float32, and the answer "
+            "would mean nothing: bring it to a smaller scale"
+        )

@@ -12,11 +12,12 @@ import numpy.typing as npt
 from loopcell.errors import InputError, UsageError, quoted
 from loopcell.export.drawn import drawn
 from loopcell.export.onnx.file import OnnxFile
-from loopcell.export.onnx.needs import require_onnx
 from loopcell.export.onnx.stream import OnnxStream
 from loopcell.export.step_model import Equations, Lookup, StepModel, step_model_of
-from loopcell.export.verifying import Sequences, Verified, verify
+from loopcell.export.step_model.checks import Data, check_of
+from loopcell.export.verifying import Verified, verify
 from loopcell.files import atomic_write
+from loopcell.files.extras import require
 
 if TYPE_CHECKING:
     import onnx
@@ -29,7 +30,7 @@ def to_onnx(
     path: str | PathLike[str],
     *,
     form: str = "step",
-    x: Sequences | None = None,
+    x: Data | None = None,
     tolerance: float = 1e-4,
 ) -> Verified:
     """Write a model as an ONNX file that ONNX Runtime, native or in a browser, runs with the same answers.
@@ -43,8 +44,8 @@ def to_onnx(
         model: a network, a trained estimator or a `StepModel`, as `step_model_of` takes them.
         path: the file; its folder has to exist.
         form: "step" for one step of a batch, [B, n]; "sequence" for all steps, [T, B, n].
-        x: a sequence by the name of each input, [T, n], or [T] of tokens, that the file is checked on. None draws one;
-            your own data are the better check.
+        x: a sequence by the name of each input, [T, n], or [T] of tokens, that the file is checked on; or what
+            `model.step_check(X)` makes of your own data, which is the better check. None draws one.
         tolerance: the largest difference that passes, as in `verify`.
 
     Returns:
@@ -60,7 +61,7 @@ def to_onnx(
     steps = step_model_of(model)
     content = onnx_model(steps, form).SerializeToString()
     data = drawn(steps) if x is None else x
-    found = verify(steps, OnnxStream(OnnxFile(content, path)), data, tolerance=tolerance)
+    found = verify(steps, OnnxStream(OnnxFile(content, path)), check_of(model, data), tolerance=tolerance)
     with atomic_write(path) as temporary:
         temporary.write_bytes(content)
     return found
@@ -68,7 +69,7 @@ def to_onnx(
 
 def onnx_model(model: StepModel, form: str) -> onnx.ModelProto:
     """Return a model in a form, as ONNX's checker accepts it; errors as `to_onnx`."""
-    checker = require_onnx("onnx.checker", "an export to ONNX needs")
+    checker = require("onnx.checker", "onnx", "an export to ONNX needs")
     from loopcell.export.onnx.forms import FORMS
 
     if form not in FORMS:

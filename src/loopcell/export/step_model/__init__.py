@@ -1,5 +1,7 @@
 """StepModel: what a whole model computes at one step, as data that every target of an export is written from."""
 
+from loopcell.export.step_model.averaging import averaged
+from loopcell.export.step_model.checks import HasStepCheck, OwnRun, StepCheck
 from loopcell.export.step_model.evaluate import StepRun
 from loopcell.export.step_model.formulas import formula
 from loopcell.export.step_model.of_layers import layer_stages
@@ -13,25 +15,31 @@ from loopcell.export.step_model.stages import (
     MelBands,
     Output,
     Quantity,
+    Slice,
     Softmax,
     Stage,
     StepModel,
 )
 
 __all__ = [
+    "Slice",
     "Delay",
     "Equations",
     "Frames",
+    "HasStepCheck",
     "HasStepModel",
     "Join",
     "Lookup",
     "MelBands",
     "Output",
+    "OwnRun",
     "Quantity",
     "Softmax",
     "Stage",
+    "StepCheck",
     "StepModel",
     "StepRun",
+    "averaged",
     "formula",
     "layer_stages",
     "step_model_of",

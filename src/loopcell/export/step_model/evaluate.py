@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from loopcell.equations import Graph, Key
 from loopcell.errors import InputError
-from loopcell.export.step_model.stages import Delay, Equations, Join, Lookup, MelBands, Softmax, Stage, StepModel
+from loopcell.export.step_model.stages import Delay, Equations, Join, Lookup, MelBands, Slice, Softmax, Stage, StepModel
 
 Doubles: TypeAlias = npt.NDArray[np.float64]
 
@@ -67,14 +67,19 @@ class StepRun:
         """Take a step; gives the outputs by name.
 
         Raises:
-            InputError: an input is missing, unknown or of another length.
+            InputError: an input is missing, unknown, of another length or no number.
         """
         known: dict[str, Any] = {}
         names = [quantity.name for quantity in self.model.inputs]
         if sorted(inputs) != sorted(names):
             raise InputError(f"a step of {self.model.name!r} takes {', '.join(names)}; got {', '.join(inputs)}")
         for quantity in self.model.inputs:
-            value = np.asarray(inputs[quantity.name], np.int64 if quantity.kind == "token" else np.float64).reshape(-1)
+            given = np.asarray(inputs[quantity.name])
+            token = quantity.kind == "token"
+            if given.dtype.kind not in ("iu" if token else "iufb"):
+                kind = "the number of a token" if token else "numbers"
+                raise InputError(f"the input {quantity.name!r} takes {kind}; got {given.dtype}")
+            value = given.astype(np.int64 if token else np.float64).reshape(-1)
             if value.shape != (quantity.size,):
                 raise InputError(f"the input {quantity.name!r} has {quantity.size} numbers; got {value.size}")
             known[quantity.name] = value
@@ -96,6 +101,8 @@ class StepRun:
             return np.asarray(np.log(np.maximum(np.float64(stage.bank) @ np.abs(spectrum) ** 2, stage.floor)))
         if isinstance(stage, Join):
             return np.concatenate([known[name] for name in stage.reads])
+        if isinstance(stage, Slice):
+            return np.asarray(known[stage.reads][stage.start : stage.start + stage.gives.size])
         return self._delayed(stage, known) if isinstance(stage, Delay) else self._equations(stage, known)
 
     def _delayed(self, stage: Delay, known: Mapping[str, Any]) -> Doubles:

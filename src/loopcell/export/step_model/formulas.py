@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,24 @@ def formula(function: Callable[..., Value], sizes: Mapping[str, str] | None = No
     builder.name_locals()
     known = {name: (sizes or {}).get(name, "input") for name in inputs}
     return verify(builder.build(builder.name, {OUTPUT: given}), {Key("input", name): known[name] for name in inputs})
+
+
+def with_inputs(function: Callable[..., Value], names: Sequence[str]) -> Callable[..., Value]:
+    """Return a function of so many inputs that passes them on as a list; equations are read by the names of inputs.
+
+    Args:
+        function: its first argument is the list, its keyword-only ones are namespaces of parameters.
+        names: of the inputs.
+    """
+
+    def equations(*values: Value, **spaces: Any) -> Value:
+        return function(list(values), **spaces)
+
+    _, *others = inspect.signature(function).parameters.values()
+    inputs = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
+    equations.__name__ = function.__name__
+    equations.__signature__ = inspect.Signature([*inputs, *others])  # type: ignore[attr-defined]
+    return equations
 
 
 def _affine(x, *, scale):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - equations

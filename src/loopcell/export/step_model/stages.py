@@ -142,6 +142,22 @@ class Join:
     states: Mapping[str, int] = field(default_factory=dict, init=False)
 
 
+@dataclass(frozen=True)
+class Slice:
+    """A stage that cuts neighbouring numbers out of a vector.
+
+    Attributes:
+        gives: these.
+        start: the place of the first of them.
+        reads: the name of the vector.
+    """
+
+    gives: Quantity
+    start: int
+    reads: str
+    states: Mapping[str, int] = field(default_factory=dict, init=False)
+
+
 @dataclass(frozen=True, eq=False)
 class MelBands:
     """A stage that is the logarithm of the energy of a frame of sound in mel bands: log max(B |F(w x)|^2, floor).
@@ -170,7 +186,7 @@ class MelBands:
         return 2 * (frequencies - 1)
 
 
-Stage: TypeAlias = Equations | Lookup | Softmax | Delay | Join | MelBands
+Stage: TypeAlias = Equations | Lookup | Softmax | Delay | Join | Slice | MelBands
 
 
 @dataclass(frozen=True)
@@ -242,6 +258,11 @@ class StepModel:
         """The length of every state, by STAGE.STATE, in the order of the stages."""
         return {f"{stage.gives.name}.{name}": size for stage in self.stages for name, size in stage.states.items()}
 
+    @property
+    def is_effect(self) -> bool:
+        """True where each sample of sound is answered with a sample of sound."""
+        return self.facts.get("answers") == "samples"
+
     def tokens(self, name: str) -> int:
         """Return how many tokens an input may be: those of the smallest table that reads it; 0 where none does."""
         tables = (stage.table for stage in self.stages if isinstance(stage, Lookup) and stage.reads == name)
@@ -250,9 +271,10 @@ class StepModel:
     @property
     def parameters(self) -> int:
         """The count of the numbers that the model has learned."""
-        tables = sum(stage.table.size for stage in self.stages if isinstance(stage, Lookup))
+        tables = [stage.table for stage in self.stages if isinstance(stage, Lookup)]
         equations = (stage for stage in self.stages if isinstance(stage, Equations))
-        return tables + sum(value.size for stage in equations for value in stage.parameters.values())
+        every = [*tables, *(value for stage in equations for value in stage.parameters.values())]
+        return sum({id(one): one.size for one in every}.values())  # stages may share an array
 
 
 def reads_of(stage: Stage) -> tuple[str, ...]:

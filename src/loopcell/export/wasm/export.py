@@ -20,6 +20,7 @@ from loopcell.export.c.source import CSource
 from loopcell.export.c.verify import demand_equal, record
 from loopcell.export.c.weights import demand_weights
 from loopcell.export.step_model import StepModel, step_model_of
+from loopcell.export.step_model.checks import Data
 from loopcell.export.wasm.build import compile_wasm, demand_compiler, piece
 from loopcell.export.wasm.stream import WasmStream
 from loopcell.files.html_page import Dress, as_json, html_page
@@ -58,7 +59,7 @@ def to_wasm(
     folder: str | os.PathLike[str],
     *,
     name: str = "",
-    data: Mapping[str, npt.NDArray[Any]] | None = None,
+    data: Data | None = None,
     overwrite: bool = False,
 ) -> WasmReport:
     """Write a model as WebAssembly that takes one step at a time, for browsers and whatever else runs it.
@@ -72,7 +73,8 @@ def to_wasm(
         model: an estimator that takes steps, a network that reads forward, or a StepModel.
         folder: where the files go; made if it is not there.
         name: of the files, an identifier; "" for the model's own.
-        data: inputs by name to verify with, [T, n] numbers or [T] tokens; None for random ones.
+        data: inputs by name to verify with, [T, n] numbers or [T] tokens; or what `model.step_check(X)` makes of your
+            own data, which the page begins with too. None for random ones.
         overwrite: write into a folder that is not empty.
 
     Raises:
@@ -86,7 +88,7 @@ def to_wasm(
     step = step_model_of(model)
     source = CSource(step, model_name(name or step.name), product_form("vectors"))
     demand_weights(source.arrays)
-    recorded = record(source, data)
+    recorded = record(source, data, model)
     with tempfile.TemporaryDirectory(prefix="loopcell-") as scratch:
         code = compile_wasm(source, Path(scratch))
     error = demand_equal(WasmStream(code, step), recorded)
@@ -134,6 +136,7 @@ def _manifest(source: CSource) -> dict[str, Any]:
         "columns": model.facts.get("columns", []),
         "sample_rate": frames["sample_rate"] if frames else model.facts.get("sample_rate"),
         "frames": frames,
+        "effect": model.is_effect,
         "notes": list(model.notes),
     }
 
@@ -157,4 +160,3 @@ def _example(model: StepModel, inputs: Mapping[str, npt.NDArray[Any]]) -> str:
         return "".join(tokens[one] for one in ids if one < len(tokens))
     rows = [np.concatenate([inputs[one.name][at].reshape(-1) for one in model.inputs]) for at in range(_SHOWN)]
     return "\n".join(", ".join(f"{number:.4g}" for number in row) for row in rows)
-

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from loopcell.data.extras import require
 from loopcell.errors import FileFormatError, LoopcellError, escaped
+from loopcell.files.extras import require
 
 DEEPEST = 16
 """Groups within groups; Keras needs half of them for a layer in a wrapper in a model."""

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from loopcell.data.extras import require
 from loopcell.errors import FileFormatError, InputError, escaped
+from loopcell.files.extras import require
 
 OLDEST_OPSET, NEWEST_OPSET = 7, 28
 """The versions of ONNX's operators that are read; before 7 the recurrent ones were others."""

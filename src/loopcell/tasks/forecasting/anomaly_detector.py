@@ -13,6 +13,7 @@ from torch import nn
 
 from loopcell.data import Series
 from loopcell.errors import DataError, InputError, UsageError
+from loopcell.export.step_model import StepCheck, StepModel
 from loopcell.insight import Prediction
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import checked
@@ -32,6 +33,10 @@ from loopcell.tasks.forecasting.series_stream import StreamedSeries
 from loopcell.tasks.forecasting.settings import AnomalySettings
 from loopcell.tasks.forecasting.sizes import Sizes
 from loopcell.tasks.forecasting.starts import firsts_from
+from loopcell.tasks.forecasting.step_checks import detection_run, series_check
+from loopcell.tasks.forecasting.step_detections import detector_step
+from loopcell.tasks.forecasting.step_reading import chosen_series, data_of
+from loopcell.tasks.forecasting.still import never_changed, never_changes
 from loopcell.tasks.forecasting.strategies import Direct
 
 Floats = npt.NDArray[np.float64]
@@ -250,6 +255,24 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator, StreamedSeries[Watched, 
         network = self.network_
         return DetectionSteps(network, self._scaled, network.usual.distance, self.threshold_, self.still_)
 
+    def step_model(self, series: str | None = None) -> StepModel:
+        """Return the detector's step: the newest values in, score and alarm out; see `StoredEstimator.step_model`.
+
+        Args:
+            series: the name of the series whose scale it is for; None where training had one.
+
+        Raises:
+            UsageError: it has no step of its own; or training had several series, and none is named.
+        """
+        self._fitted()
+        demand_single_scores(self.smooth)
+        data = data_of(self, chosen_series(self.names_, series))
+        return detector_step(self.network_, data, self.threshold_, self.still_)
+
+    def step_check(self, data: Any, series: str | None = None) -> StepCheck:
+        """Return a series of a table as steps, with the detector's own scores; see `loopcell.export.verify`."""
+        return series_check(self, data, series, lambda _, one, count: detection_run(self, one, count))
+
     # --- what the base asks for ------------------------------------------------------------------------------------
 
     def _head(self, settings: Any) -> Head:
@@ -276,7 +299,7 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator, StreamedSeries[Watched, 
     ) -> tuple[SeriesExamples, SeriesExamples | None]:
         training, held_out = super()._learn(series, validation, settings, before)
         every = [*training.series, *(held_out.series if held_out is not None else ())]
-        still = np.all([_never_changes(one.series.target[: one.steps]) for one in every], axis=0)
+        still = np.all([never_changes(one.series.target[: one.steps]) for one in every], axis=0)
         self.still_ = np.flatnonzero(still).tolist()
         return training, held_out
 
@@ -302,32 +325,9 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator, StreamedSeries[Watched, 
             errors.append(self._errors(one)[-count:])
             jumps.append(self._jumps(one.series)[-count:])
             floors.append(self._floor(one))
-            quiet.append(_never_changes(one.series.target[one.steps - count : one.steps]))
+            quiet.append(never_changes(one.series.target[one.steps - count : one.steps]))
         floor = np.min(floors, axis=0)
         alarms, smooth = float(self.alarm_rate), self.smooth
         self.network_.usual.learn(errors, alarms, np.tile(floor, self.network_.steps), smooth)
         self.network_.jumps.learn(jumps, alarms, floor, smooth)
-        self._note(_never_changed(np.flatnonzero(np.all(quiet, axis=0)).tolist(), self.still_, self.targets_))
-
-
-def _never_changes(values: Floats) -> npt.NDArray[np.bool_]:
-    """Find the columns of values [T, K] that are one value throughout, where they are there."""
-    return np.asarray(((values == first_there(values)) | np.isnan(values)).all(0))
-
-
-def _never_changed(quiet: Sequence[int], still: Sequence[int], targets: Sequence[str]) -> list[str]:
-    """Return sentences about columns of one value in the whole quiet period, and those that are in training too."""
-    found = []
-    for columns, where, follows in (
-        (still, "training and in the quiet period", "any other value will be an alarm"),
-        ([column for column in quiet if column not in still], "the quiet period", "so small changes will be alarms"),
-    ):
-        if columns:
-            names = ", ".join(repr(targets[column]) for column in columns[:5])
-            names += f" and {len(columns) - 5:,} more" if len(columns) > 5 else ""
-            verb = "changes" if len(columns) == 1 else "change"
-            found.append(
-                f"{names} never {verb} in {where}: {follows}, unless a quiet period is given that has the usual "
-                "changes (validation=)"
-            )
-    return found
+        self._note(never_changed(np.flatnonzero(np.all(quiet, axis=0)).tolist(), self.still_, self.targets_))

@@ -165,4 +165,3 @@ class DetectionSteps(SeriesSteps[Watched, Detection]):
     def flat(self, result: Detection | None) -> list[Any]:
         """Return the score and the alarm as cells."""
         return [None, False] if result is None else list(result)
-

@@ -15,7 +15,7 @@ from torch import nn
 from loopcell.data import Series, Step
 from loopcell.data.examples import Scale
 from loopcell.errors import DataError, UsageError
-from loopcell.export.step_model import StepModel
+from loopcell.export.step_model import StepCheck, StepModel
 from loopcell.tasks.core.estimator.engine import BatchLoss
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.forecasting.beyond import demand_count, further, further_note
@@ -42,7 +42,9 @@ from loopcell.tasks.forecasting.series_stream import StreamedSeries
 from loopcell.tasks.forecasting.settings import ForecasterSettings, demand_segments
 from loopcell.tasks.forecasting.splits import ends_of
 from loopcell.tasks.forecasting.state import SeriesState, StoredHistory
-from loopcell.tasks.forecasting.step_model import chosen_series, forecaster_step
+from loopcell.tasks.forecasting.step_checks import forecast_run, series_check
+from loopcell.tasks.forecasting.step_model import forecaster_step
+from loopcell.tasks.forecasting.step_reading import chosen_series, data_of
 from loopcell.tasks.forecasting.still import (
     Flags,
     flags_at,
@@ -218,8 +220,11 @@ class Forecaster(ForecasterSettings, ForecasterTraining, StreamedSeries[StoredHi
         row = chosen_series(self.names_, series)
         if self.still_[row].any():
             raise UsageError(f"{of(self.names_[row])} has a column that never varied in training: it has no scale")
-        scale = Scale(*(part[row] for part in self.scales_["targets"]))
-        return forecaster_step(self.network_, self.targets_, scale, follows=self.adapt_rate > 0)
+        return forecaster_step(self.network_, data_of(self, row), follows=self.adapt_rate > 0)
+
+    def step_check(self, data: Any, series: str | None = None) -> StepCheck:
+        """Return a series of a table as steps, with the forecaster's own answers; see `loopcell.export.verify`."""
+        return series_check(self, data, series, partial(forecast_run, self))
 
     # --- streams ---------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from loopcell.data import Series
 from loopcell.data.examples import within_rounding
+from loopcell.tasks.forecasting.missing import first_there
 from loopcell.tasks.forecasting.scaled import of
 from loopcell.tasks.forecasting.state import StoredHistory
 from loopcell.tasks.forecasting.strategies import ForecastBatch
@@ -99,3 +100,26 @@ def _said(flags: Sequence[tuple[Series, Flags]], told: str) -> list[str]:
     who = f"{of(one.name)}: {one.target_names[column]!r}" if one.name else repr(one.target_names[column])
     more = f" (and {len(found) - 1:,} more columns are of this kind)" if len(found) > 1 else ""
     return [f"{who} {told}{more}"]
+
+
+def never_changes(values: Floats) -> npt.NDArray[np.bool_]:
+    """Find the columns of values [T, K] that are one value throughout, where they are there."""
+    return np.asarray(((values == first_there(values)) | np.isnan(values)).all(0))
+
+
+def never_changed(quiet: Sequence[int], still: Sequence[int], targets: Sequence[str]) -> list[str]:
+    """Return sentences about columns of one value in the whole quiet period, and those that are in training too."""
+    found = []
+    for columns, where, follows in (
+        (still, "training and in the quiet period", "any other value will be an alarm"),
+        ([column for column in quiet if column not in still], "the quiet period", "so small changes will be alarms"),
+    ):
+        if columns:
+            names = ", ".join(repr(targets[column]) for column in columns[:5])
+            names += f" and {len(columns) - 5:,} more" if len(columns) > 5 else ""
+            verb = "changes" if len(columns) == 1 else "change"
+            found.append(
+                f"{names} never {verb} in {where}: {follows}, unless a quiet period is given that has the usual "
+                "changes (validation=)"
+            )
+    return found

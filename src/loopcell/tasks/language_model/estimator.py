@@ -20,7 +20,7 @@ from loopcell.data import Vocabulary
 from loopcell.data.text import Lanes, TokenFile, vocabulary_class, vocabulary_from_json
 from loopcell.equations import Cell
 from loopcell.errors import FileFormatError, UsageError
-from loopcell.export.step_model import StepModel
+from loopcell.export.step_model import StepCheck, StepModel
 from loopcell.tasks.core.estimator import Estimator, Naive
 from loopcell.tasks.core.estimator.ending import notes_of
 from loopcell.tasks.core.estimator.engine import FitOptions, train_work
@@ -50,7 +50,7 @@ from loopcell.tasks.language_model.score import (
 )
 from loopcell.tasks.language_model.settings import LanguageModelSettings
 from loopcell.tasks.language_model.step import LanguageModelStep
-from loopcell.tasks.language_model.step_model import language_model_step
+from loopcell.tasks.language_model.step_model import language_model_step, text_check
 from loopcell.tasks.language_model.stream import StreamedModel
 from loopcell.tasks.language_model.texts import as_sources, listed
 from loopcell.tasks.language_model.writing import WritingModel
@@ -266,6 +266,10 @@ class LanguageModel(LanguageModelSettings, WritingModel, InspectedModel, Estimat
     def step_model(self) -> StepModel:
         """Return the model's step: the probability of each next token; see `StoredEstimator.step_model`."""
         return language_model_step(self._fitted_network())
+
+    def step_check(self, data: Any) -> StepCheck:
+        """Return the first of some texts as steps, with the model's own answers; see `loopcell.export.verify`."""
+        return text_check(self._fitted_network(), self.stream(), next(iter(listed(data, "X").values())))
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 

@@ -48,7 +48,7 @@ from loopcell.tasks.sequences.own_loss import own_loss
 from loopcell.tasks.sequences.pooled import PooledEstimator
 from loopcell.tasks.sequences.pooled_stream import StreamedPooled
 from loopcell.tasks.sequences.running import ClassAnswers, TaggedStep
-from loopcell.tasks.sequences.step_models import classifier_step
+from loopcell.tasks.sequences.step_models import Pooled, classifier_step
 from loopcell.tasks.sequences.targets import (
     Classes,
     OneLabel,
@@ -187,8 +187,8 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator, S
 
     def step_model(self) -> StepModel:
         """Return the classifier's step: the probabilities by all steps so far; see `StoredEstimator.step_model`."""
-        network = self._fitted()
-        return classifier_step(self.input_, network, self.classes_, several=not isinstance(self.targets_, OneLabel))
+        reads, several = Pooled(self.input_, self.static_), not isinstance(self.targets_, OneLabel)
+        return classifier_step(reads, self._fitted(), self.classes_, several=several)
 
     def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the label and its probability of each sequence, or its labels, and all probabilities, as JSON values."""

@@ -45,7 +45,7 @@ from loopcell.tasks.sequences.pooled import PooledEstimator
 from loopcell.tasks.sequences.pooled_stream import StreamedPooled
 from loopcell.tasks.sequences.running import NumberAnswers, RunningNumber
 from loopcell.tasks.sequences.shrinkage import kept_shares
-from loopcell.tasks.sequences.step_models import regressor_step
+from loopcell.tasks.sequences.step_models import Pooled, regressor_step
 from loopcell.tasks.sequences.targets import as_number_rows, demand_all
 
 Numbers = npt.NDArray[np.float64]
@@ -141,7 +141,7 @@ class SequenceRegressor(RegressorSettings, RegressorMixin, PooledEstimator, Stre
 
     def step_model(self) -> StepModel:
         """Return the regressor's step: its numbers by all steps so far; see `StoredEstimator.step_model`."""
-        return regressor_step(self.input_, self._fitted(), self.target_scale_)
+        return regressor_step(Pooled(self.input_, self.static_), self._fitted(), self.target_scale_)
 
     def predict_records(self, X: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """Give the number of each sequence, or its numbers, as JSON values."""

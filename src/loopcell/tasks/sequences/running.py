@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -75,6 +75,10 @@ class RunningAnswers(ABC, Generic[ResultT]):
         """
 
     @abstractmethod
+    def mean_of(self, results: Sequence[ResultT]) -> ResultT:
+        """Return the mean of the answers of several networks to one step."""
+
+    @abstractmethod
     def numbers(self, result: ResultT) -> Floats:
         """Return the numbers of an answer, which are to be finite."""
 
@@ -140,6 +144,12 @@ class TagAnswers(LabelAnswers):
         # Row by row: the sums of a product of many rows may be added up in another order.
         rows = [outputs[step : step + 1] for step in range(len(outputs))]
         return self.of_scores(torch.cat([precise(self._network.head(row)) for row in rows])), memory
+
+    def mean_of(self, results: Sequence[TaggedStep]) -> TaggedStep:
+        """Return the label of the mean of probabilities."""
+        mean = np.mean([one.probabilities for one in results], axis=0)
+        scores = np.log(mean) if not self._targets.several else np.log(mean) - np.log1p(-mean)
+        return TaggedStep(self._targets.plain(self._targets.best(torch.from_numpy(scores)[None]).numpy())[0], mean)
 
     def of_scores(self, scores: Tensor) -> list[TaggedStep]:
         """Return the answers for scores [T, K]."""
@@ -238,7 +248,13 @@ class ClassAnswers(PooledAnswers[TaggedStep], LabelAnswers):
 
     def of_scores(self, scores: Tensor) -> TaggedStep:
         """Return the most probable label, and the probabilities."""
-        shares = self._targets.probabilities(scores.double().cpu() / self._temperature).numpy()
+        return self._of(self._targets.probabilities(scores.double().cpu() / self._temperature).numpy())
+
+    def mean_of(self, results: Sequence[TaggedStep]) -> TaggedStep:
+        """Return the label of the mean of probabilities."""
+        return self._of(np.mean([[one.probabilities] for one in results], axis=0))
+
+    def _of(self, shares: Floats) -> TaggedStep:
         return TaggedStep(self._targets.plain(shares)[0], shares[0])
 
 
@@ -261,6 +277,11 @@ class NumberAnswers(PooledAnswers[RunningNumber]):
         """Return the numbers on the scale of training's targets."""
         row = self._scale.undo(scores.double().cpu().numpy())[0]
         return RunningNumber(float(row[0]) if self._outputs is None else row)
+
+    def mean_of(self, results: Sequence[RunningNumber]) -> RunningNumber:
+        """Return the mean of numbers."""
+        mean = np.mean([one.value for one in results], axis=0)
+        return RunningNumber(float(mean) if self._outputs is None else mean)
 
     def numbers(self, result: RunningNumber) -> Floats:
         """Return the number or numbers."""

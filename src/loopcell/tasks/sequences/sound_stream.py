@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -37,7 +37,7 @@ class SoundStream(Stream[ResultT]):
         owner: the model.
         features: what makes frames of samples.
         scale: on which the network reads them.
-        layers: the recurrent layers.
+        layers: the recurrent layers, of each network of an ensemble.
         answers: what it says after each frame.
 
     Attributes:
@@ -52,13 +52,13 @@ class SoundStream(Stream[ResultT]):
         owner: Owner,
         features: LogMel | RawAudio,
         scale: Scale,
-        layers: Recurrent,
+        layers: Sequence[Recurrent],
         answers: RunningAnswers[ResultT],
     ) -> None:
         super().__init__(owner)
         self._kind, self._features, self._scale = features, features.stream(), scale
-        self._layers, self._answers = layers.stream(), answers
-        self._like = next(layers.parameters())
+        self._layers, self._answers = [one.stream() for one in layers], answers
+        self._like = next(layers[0].parameters())
         self._memory = answers.at_rest()
         self.sample_rate, self.hop = features.sample_rate, features.step if isinstance(features, LogMel) else 1
         self.frames, self.ended = 0, False
@@ -119,7 +119,8 @@ class SoundStream(Stream[ResultT]):
     def _answered(self, frames: npt.NDArray[np.float32]) -> list[ResultT | None]:
         scaled = torch.from_numpy(self._scale.read(frames, "the sound")).to(self._like)
         with torch.no_grad():
-            found, self._memory = self._answers.after(self._layers.feed(scaled), scaled, self._memory)
+            outputs = torch.cat([layers.feed(scaled) for layers in self._layers], -1)
+            found, self._memory = self._answers.after(outputs, scaled, self._memory)
         for place, one in enumerate(found):
             if not np.isfinite(self._answers.numbers(one)).all():
                 where = f"{self.seconds(self.frames + place):.3f} s"
@@ -141,10 +142,19 @@ class SoundStream(Stream[ResultT]):
 
     def _parts(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         waiting = self._features.waiting
-        tensors = {f"{LAYERS}{name}": tensor for name, tensor in self._layers.state.tensors.items()}
+        tensors = {
+            f"{start}{name}": tensor
+            for start, layers in zip(self._starts(), self._layers, strict=True)
+            for name, tensor in layers.state.tensors.items()
+        }
         tensors |= {f"{MEMORY}{name}": tensor.cpu() for name, tensor in self._memory.items()}
         facts = {"frames": self.frames, "ended": self.ended, "covered": waiting.covered}
         return facts, {**tensors, SAMPLES: torch.from_numpy(waiting.samples)}
+
+    def _starts(self) -> list[str]:
+        """Return what the names of each network's states begin with; of a single one it has no number."""
+        count = len(self._layers)
+        return [f"{LAYERS}{number}." if count > 1 else LAYERS for number in range(count)]
 
     def _take(self, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         frames, ended, covered = facts["frames"], facts["ended"], facts["covered"]
@@ -152,10 +162,11 @@ class SoundStream(Stream[ResultT]):
             raise TypeError("its counts are none")
         features = self._kind.stream()
         features.waiting = WaitingSamples(tensors[SAMPLES].numpy(), covered)
-        layers = self._layers.fork()
-        layers.state = replace(layers.state, tensors=_below(tensors, LAYERS))
+        all_layers = [layers.fork() for layers in self._layers]
+        for start, layers in zip(self._starts(), all_layers, strict=True):
+            layers.state = replace(layers.state, tensors=_below(tensors, start))
         memory = demand_state(_below(tensors, MEMORY), State.of(dict(self._memory)))
-        self._features, self._layers, self._memory = features, layers, memory
+        self._features, self._layers, self._memory = features, all_layers, memory
         self.frames, self.ended = frames, ended
 
 

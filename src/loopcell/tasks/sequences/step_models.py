@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from loopcell.data.examples import Scale
 from loopcell.equations import Value, cell, maximum, minimum, sized, sqrt, total, where
-from loopcell.errors import UsageError
-from loopcell.export.step_model import Equations, Output, Quantity, Stage, StepModel
+from loopcell.export.step_model import Equations, Join, Output, Quantity, Stage, StepModel, averaged
 from loopcell.export.step_model.of_layers import as_floats
 from loopcell.export.step_model.stages import Floats
 from loopcell.tasks.core.inputs.input import Input
+from loopcell.tasks.core.inputs.static import StaticInput
+from loopcell.tasks.core.networks.ensemble import members_of
 from loopcell.tasks.core.networks.many_to_one import ManyToOne
 from loopcell.tasks.core.step_models.body import Body, body_of
 from loopcell.tasks.core.step_models.heads import between_stage, head_stage, probability_stages, units_stage
 from loopcell.tasks.core.step_models.pooling import pooling_stages
+from loopcell.tasks.core.step_models.static import static_step
 from loopcell.tasks.sequences.linear import LinearOfSummaries
 
 FARTHEST_OF_ALL = float(np.finfo(np.float32).max)  # stands for no bound
 FIGURES = ("mean", "deviation", "least", "most", "first", "last")
+
+
+class Pooled(NamedTuple):
+    """What a classifier's and a regressor's step have in common.
+
+    Attributes:
+        reads: the kind of input.
+        static: what was learned of static values; None where there are none.
+    """
+
+    reads: Input
+    static: StaticInput | None = None
 
 
 def tagger_step(reads: Input, network: Any, labels: npt.NDArray[Any], *, several: bool) -> StepModel:
@@ -29,53 +44,72 @@ def tagger_step(reads: Input, network: Any, labels: npt.NDArray[Any], *, several
 
     Args:
         reads: the kind of input.
-        network: a `TaggerNetwork` without a CRF.
+        network: a `TaggerNetwork` without a CRF, or a `TaggerEnsemble`.
         labels: [K].
         several: a step may have several of them.
     """
-    body = body_of(reads, network.reader)
-    scores = head_stage("scores", [body.gives], network.head)
-    probabilities = probability_stages(scores.gives, network.temperature, several=several)
-    return _model("tagger", body, [scores, *probabilities], labels)
+
+    def of_one(member: Any) -> StepModel:
+        body = body_of(reads, member.reader)
+        scores = head_stage("scores", [body.gives], member.head)
+        probabilities = probability_stages(scores.gives, member.temperature, several=several)
+        return _model("tagger", body, [scores, *probabilities], labels)
+
+    return averaged([of_one(member) for member in members_of(network)])
 
 
-def classifier_step(reads: Input, network: Any, labels: npt.NDArray[Any], *, several: bool) -> StepModel:
+def classifier_step(reads: Pooled, network: Any, labels: npt.NDArray[Any], *, several: bool) -> StepModel:
     """Return the step of a classifier: the probability of each label, from all steps so far."""
-    body, stages, scores = _pooled(reads, network)
-    probabilities = probability_stages(scores, network.temperature, several=several)
-    return _model("classifier", body, [*stages, *probabilities], labels)
+
+    def of_one(member: Any) -> StepModel:
+        body, stages, scores = _pooled(reads, member)
+        probabilities = probability_stages(scores, member.temperature, several=several)
+        return _model("classifier", body, [*stages, *probabilities], labels)
+
+    return averaged([of_one(member) for member in members_of(network)])
 
 
-def regressor_step(reads: Input, network: Any, scale: Scale) -> StepModel:
+def regressor_step(reads: Pooled, network: Any, scale: Scale) -> StepModel:
     """Return the step of a regressor: its numbers [K], from all steps so far.
 
     Args:
-        reads: the kind of input.
-        network: a `RegressorNetwork`.
+        reads: what it reads.
+        network: a `RegressorNetwork`, or an ensemble of them.
         scale: of the targets, [K].
     """
-    body, stages, scores = _pooled(reads, network)
-    units = units_stage("numbers", scores, scale.mean, scale.size)
-    return _model("regressor", body, [*stages, units], ())
+
+    def of_one(member: Any) -> StepModel:
+        body, stages, scores = _pooled(reads, member)
+        units = units_stage("numbers", scores, scale.mean, scale.size)
+        return _model("regressor", body, [*stages, units], ())
+
+    return averaged([of_one(member) for member in members_of(network)])
 
 
 def _model(name: str, body: Body, stages: list[Stage], labels: Iterable[Any]) -> StepModel:
     """Return the step whose answer is what the last stage gives."""
     reading = body.reading
     output = Output(stages[-1].gives.name, tuple(str(label) for label in labels))
-    return StepModel(name, reading.inputs, (*body.stages, *stages), (output,), reading.facts, frames=reading.frames)
+    return StepModel(
+        name, reading.inputs, (*body.stages, *stages), (output,), reading.facts, reading.notes, reading.frames
+    )
 
 
-def _pooled(reads: Input, network: Any) -> tuple[Body, list[Stage], Quantity]:
+def _pooled(reads: Pooled, network: Any) -> tuple[Body, list[Stage], Quantity]:
     """Return the body, the stages after it, and what they give: scores, or numbers on their scale."""
-    if not isinstance(network, ManyToOne):
-        raise UsageError("this model is an ensemble of networks, which have no common step: fit one with ensemble=1")
-    if network.static is not None:
-        raise UsageError("this model reads static values beside a sequence, which a step is not given: fit one without")
-    body = body_of(reads, network.reader)
-    pools = pooling_stages(network.pooling, body.gives)
-    head = head_stage("scores", [pool.gives for pool in pools] or [body.gives], network.head)
-    stages: list[Stage] = [*pools, head]
+    assert isinstance(network, ManyToOne)
+    body = body_of(reads.reads, network.reader)
+    stages: list[Stage] = [*pooling_stages(network.pooling, body.gives)]
+    vectors = [stage.gives for stage in stages] or [body.gives]
+    if reads.static is not None and network.static is not None:
+        static = static_step(reads.static, network.static, body.reading.inputs)
+        body = body.beside(static)
+        stages += static.stages
+        whole = Quantity("whole", sum(one.size for one in (*vectors, *static.gives)))
+        stages.append(Join(whole, tuple(one.name for one in (*vectors, *static.gives))))
+        vectors = [whole]
+    head = head_stage("scores", vectors, network.head)
+    stages.append(head)
     if network.beside is None:
         return body, stages, head.gives
     assert isinstance(network.beside, LinearOfSummaries)

@@ -72,6 +72,12 @@ class StepStream(Stream[ResultT]):
     def step(self, row: Any) -> ResultT:
         """Answer a step; see `Stream.step`."""
         record = as_record(row, self.rows + 1)
+        if self._names.by and ROW in record.values:
+            told = ", ".join(map(repr, self._names.by))
+            raise DataError(
+                f"{record.origin}: sequences are told apart by {told}, so a row has its columns by name: "
+                f"stream.step({{{', '.join(f'{name!r}: ...' for name in self.columns)}}})"
+            )
         key = ",".join(str(record.get(name)) for name in self._names.by)
         try:
             found, after = self._go_on(self._one_step(record), self._states.get(key))

@@ -6,17 +6,14 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy.typing as npt
-from torch import Tensor
 
-from loopcell.data import LogMel, RawAudio
-from loopcell.layers import State
 from loopcell.layers.streaming.base import Owner, Start
 from loopcell.tasks.core.from_files.config import Columns
-from loopcell.tasks.core.inputs import FeatureInput, Input
+from loopcell.tasks.core.inputs import Input
 from loopcell.tasks.core.streaming.stream import Stream
 from loopcell.tasks.sequences.running import TagAnswers, TaggedStep
+from loopcell.tasks.sequences.running_stream import running_stream
 from loopcell.tasks.sequences.sound_stream import SoundStream
-from loopcell.tasks.sequences.step_stream import StepStream, step_columns
 from loopcell.tasks.sequences.targets import StepLabels
 
 
@@ -45,10 +42,6 @@ class StreamedTagger(ABC):
     def _demand_causal(self) -> None:
         """Refuse a tagger whose labels depend on more than what has come."""
 
-    @abstractmethod
-    def _next_scores(self, steps: Any, state: State | None, times: Any = None) -> tuple[Tensor, State]:
-        """Return the scores [T, K] of a piece of one sequence, and the state after it."""
-
     def stream(self, state: Start = None) -> Stream[TaggedStep] | SoundStream[TaggedStep]:
         """Read steps as they come: `with model.stream() as stream: stream.step(row)`.
 
@@ -64,19 +57,12 @@ class StreamedTagger(ABC):
 
         Raises:
             FileFormatError: the file is damaged, or no state of a stream.
-            UsageError: as `predict_next`; or it is the state of another model.
+            UsageError: it reads both ways, has a CRF, or reads n-grams or the time of steps; or it is the state of
+                another model.
         """
         self._demand_causal()
-        network, input_ = self.network_, self.input_
-        answers = TagAnswers(network, self.targets_, network.temperature, self.classes_)
-        if isinstance(input_, FeatureInput) and isinstance(input_.features, LogMel | RawAudio):
-            layers = network.reader.recurrent
-            return SoundStream(self._owner(), input_.features, input_.known_scale, layers, answers).begin(state)
 
-        def go_on(steps: Any, before: State | None) -> tuple[list[TaggedStep], State]:
-            scores, after = self._next_scores(steps, before)
-            return answers.of_scores(scores), after
+        def answers_of(member: Any) -> TagAnswers:
+            return TagAnswers(member, self.targets_, member.temperature, self.classes_)
 
-        columns = step_columns(input_, self.columns_, "tagger")
-        start = network.reader.recurrent.initial_state(1)
-        return StepStream(self._owner(), input_, columns, go_on, start, answers).begin(state)
+        return running_stream(self._owner(), self.input_, self.columns_, self.network_, answers_of, "tagger", state)

@@ -16,7 +16,7 @@ from torch import Tensor
 from loopcell.data import Ragged
 from loopcell.data.examples import with_beside
 from loopcell.errors import DataError, UsageError
-from loopcell.export.step_model import StepModel
+from loopcell.export.step_model import StepCheck, StepModel
 from loopcell.insight import Prediction
 from loopcell.layers import State
 from loopcell.tasks.core.estimator import (
@@ -35,8 +35,10 @@ from loopcell.tasks.core.estimator.weights import as_weights
 from loopcell.tasks.core.frames import like
 from loopcell.tasks.core.score_table import ScoreTable
 from loopcell.tasks.core.settings import TaggerSettings
+from loopcell.tasks.sequences.causal import demand_no_look_ahead, demand_one_state, demand_single_tokens
 from loopcell.tasks.sequences.ensembles import TaggerEnsemble
 from loopcell.tasks.sequences.pieces import read_piece
+from loopcell.tasks.sequences.step_checks import aligned_check
 from loopcell.tasks.sequences.step_models import tagger_step
 from loopcell.tasks.sequences.step_tables import Answers, Tagged, step_table
 from loopcell.tasks.sequences.tag_stream import StreamedTagger
@@ -150,26 +152,23 @@ class SequenceTagger(TaggerSettings, SequenceEstimator, StreamedTagger):
     def _demand_causal(self) -> None:
         """Refuse a tagger whose labels depend on more than what has come; UsageError says on what."""
         self._fitted()
-        if self.crf or self.bidirectional:
-            how = "has a CRF" if self.crf else "reads both ways"
-            raise UsageError(f"this tagger {how}: its labels depend on steps that have not come; fit one that does not")
-        if self.ensemble > 1:
-            raise UsageError(
-                f"this tagger is an ensemble of {self.ensemble} networks, which have no common state: fit one with "
-                "ensemble=1 for a stream"
-            )
-        if self.ngrams > 1:
-            raise UsageError(f"this tagger reads {self.ngrams} tokens at once; a piece does not know those before it")
+        demand_no_look_ahead(self, "tagger")
+        demand_single_tokens(self, "tagger")
 
     def step_model(self) -> StepModel:
         """Return the tagger's step: the probabilities of all labels; see `StoredEstimator.step_model`."""
         self._fitted()
-        self._demand_causal()
+        demand_no_look_ahead(self, "tagger")
         return tagger_step(self.input_, self.network_, self.classes_, several=self.targets_.several)
+
+    def step_check(self, data: Any) -> StepCheck:
+        """Return the first sequence as steps, with the tagger's own answers; see `loopcell.export.verify`."""
+        return aligned_check(self, data)
 
     def _next_scores(self, steps: Any, state: State | None, times: Any = None) -> tuple[Tensor, State]:
         """Return the scores [T, K] of a piece of one sequence, and the state after it."""
         self._demand_causal()
+        demand_one_state(self, "tagger")
         piece, after_piece, state = read_piece(self.input_, steps, times, state)
         with torch.no_grad():
             scores, after = self.network_(piece.to(device_of(self.network_)), None, state)

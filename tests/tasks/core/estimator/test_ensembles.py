@@ -173,13 +173,15 @@ def test_what_an_ensemble_cannot_do_is_said(settings, options, said):
         SequenceClassifier(**QUICK, **settings).fit(*data(SequenceClassifier), **options)
 
 
-def test_a_tagger_of_several_networks_has_no_stream_and_no_crf():
+def test_a_tagger_of_several_networks_has_a_stream_and_no_crf():
     X, y = data(SequenceTagger)
     with pytest.raises(UsageError, match="a CRF's best labels of several networks have no mean"):
         SequenceTagger(**QUICK, ensemble=2, crf=True).fit(X, y)
     model = SequenceTagger(**QUICK, ensemble=2).fit(X, y)
-    with pytest.raises(UsageError, match="this tagger is an ensemble of 2 networks, which have no common state"):
+    with pytest.raises(UsageError, match=r"no common state: read on with tagger.stream\(\)"):
         model.predict_next(X[0])
+    found = [one.probabilities for one in model.stream().feed(list(X[0]))]
+    np.testing.assert_allclose(found, model.predict_proba(X[:1])[0], atol=1e-5)
 
 
 def test_what_is_inside_is_shown_of_the_first_member():

@@ -130,6 +130,13 @@ SERIES += np.random.default_rng(1).normal(0, 0.3, SERIES.shape)
 AHEAD: dict[str, Any] = {**QUICK, "history": 12, "horizon": 4, "adapt_rate": 0.0}
 
 
+HOURS = np.datetime64("2024-01-01T00") + np.arange(300) * np.timedelta64(1, "h")
+EVEN: dict[str, Any] = {"t": HOURS, "a": SERIES[:, 0]}
+UNEVEN = {**EVEN, "t": HOURS + np.arange(300) % 3 * np.timedelta64(5, "m")}
+WITH_KINDS = {**EVEN, "kind": np.array(["x", "y", "z"])[np.arange(300) % 3]}
+WITH_HOLES = {**EVEN, "holes": np.where(np.arange(300) % 7, SERIES[:, 1], np.nan)}
+
+
 @pytest.mark.parametrize(
     ("columns", "more"),
     [
@@ -171,25 +178,23 @@ def test_a_step_of_one_of_several_series() -> None:
 
 
 def test_what_has_no_step_says_why() -> None:
-    X, drawn = sequences(holes=False), np.random.default_rng(2)
+    X = sequences(holes=False)
     labels = [["a" if value > 3 else "b" for value in one[:, 0]] for one in X]
     y = ["x" if one.mean() > 3 else "y" for one in X]
-    numbers = [one.mean() for one in X]
     refused = [
         (SequenceTagger(bidirectional=True, **QUICK).fit(X, labels), "reads both ways"),
-        (SequenceTagger(crf=True, **QUICK).fit(X, labels), "has a CRF"),
+        (SequenceTagger(crf=True, **QUICK).fit(X, labels), "this tagger has a CRF: its answers depend on steps"),
         (SequenceClassifier(bidirectional=True, **QUICK).fit(X, y), "reads a sequence from its end too"),
-        (SequenceClassifier(ensemble=2, **QUICK).fit(X, y), "ensemble of networks"),
-        (SequenceRegressor(ensemble=2, **QUICK).fit(X, numbers), "ensemble of networks"),
         (SequenceClassifier(downsample=2, **QUICK).fit(X, y), "takes 2 steps in at once"),
-        (SequenceClassifier(**QUICK).fit(X, y, static=drawn.normal(size=(len(X), 2))), "reads static values"),
         (SequenceClassifier(ngrams=2, **QUICK).fit(["ab", "ba"] * 10, ["x", "y"] * 10), "several tokens at once"),
         (SequenceTagger(fill="interpolate", **QUICK).fit(X, labels), "looks ahead"),
-        (SequenceTagger(**QUICK).fit(X, labels, times=[np.arange(len(one)) for one in X]), "reads the time"),
         (Forecaster(**AHEAD, roll_out=True).fit(SERIES), "reads its own forecasts"),
         (Forecaster(**AHEAD, segment=4).fit(SERIES), "reads whole windows"),
         (Forecaster(**AHEAD, head="student-t").fit(SERIES), "fit with head='mean' or 'quantiles'"),
-        (AnomalyDetector(history=12, validation_fraction=0.3, **QUICK).fit(SERIES), "AnomalyDetector has no step"),
+        (AnomalyDetector(history=12, validation_fraction=0.3, smooth=3, **QUICK).fit(SERIES), "smooth=3: a score"),
+        (Forecaster(**AHEAD, target="a", time="t", regular=False).fit(UNEVEN), "reads the times of rows"),
+        (Forecaster(**AHEAD, target="a", time="t", known="kind").fit(WITH_KINDS), "reads categories of covariates"),
+        (Forecaster(**AHEAD, target="a", time="t", past="holes").fit(WITH_HOLES), "reads which covariates are missing"),
     ]
     for model, why in refused:
         with pytest.raises(UsageError, match=why):

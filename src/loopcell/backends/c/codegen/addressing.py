@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from loopcell.backends.c.codegen.layout import Access, Role
 from loopcell.backends.c.codegen.region import RegionWriter
+from loopcell.backends.c.codegen.region_products import Buffer
 from loopcell.equations.graph import Node
 from loopcell.equations.keys import Key
 from loopcell.equations.names import ascii_name
@@ -33,13 +34,16 @@ _BACKWARD = {"state": Access.ROW, "hoisted": Access.ROW, "parameter": Access.SUM
 class ScratchWriter(RegionWriter):
     """Writes a region whose spilled values lie in scratch, or in a saved result that is the same value."""
 
-    def scratch_buffers(self) -> Iterator[tuple[str, str, str]]:
+    def scratch_buffers(self) -> Iterator[Buffer]:
         """Yield the scratch memory: (C type, name, how many)."""
         # Sizes are C expressions: one kernel serves every batch, so memory is asked for when it is called. No scratch
         # outlives a step, and `rows` of them are as many as a thread's share has.
         for index in self.region.spilled:
             if not self.spill_is_result(index):
                 yield "real", f"scratch_{index}", f"rows * n_{self.region.size(index)}"
+
+    def own_buffers(self) -> Iterator[Buffer]:
+        """Yield the scratch memory of what each member of a team computes for itself."""
         for index in self.scalars:
             yield "real", f"sum_{index}", "rows"
 

@@ -8,7 +8,8 @@ from loopcell.backends.c.codegen import addressing
 from loopcell.backends.c.codegen.addressing import ScratchWriter, leaf_row, reads, row_of, writes
 from loopcell.backends.c.codegen.kernel import LoopKernel
 from loopcell.backends.c.codegen.layout import Access, Factors, Region, Role, Slot, SlotKey
-from loopcell.backends.c.codegen.region import RegionWriter, indented
+from loopcell.backends.c.codegen.region import RegionWriter
+from loopcell.backends.c.codegen.region_products import Buffer, indented
 from loopcell.equations.graph import Node
 from loopcell.equations.keys import OUTPUT, Key, state_keys
 from loopcell.equations.names import ascii_name
@@ -75,7 +76,7 @@ class ForwardKernel(LoopKernel):
         """Return how many rows are listed at a time: those of a chunk of steps."""
         return "a->chunk * rows"
 
-    def scratch_buffers(self) -> Iterator[tuple[str, str, str]]:
+    def scratch_buffers(self) -> Iterator[Buffer]:
         """Yield the buffers of the states, of the prologue's results, and of what is spilled."""
         for state in self.states:
             if state not in self.saved_states:
@@ -85,8 +86,13 @@ class ForwardKernel(LoopKernel):
         for name, index in self.prologue_writer.scratch_values():
             size = f" * n_{self.prologue.size(index)}" if self.prologue.graph.nodes[index].dims else ""
             yield "real", name, f"a->chunk * rows{size}"
-        yield from self.prologue_writer.rounding_buffers("a->chunk * rows")
         yield from self.loop_writer.scratch_buffers()
+
+    def own_buffers(self) -> Iterator[Buffer]:
+        """Yield the buffers of scalars and of rounded operands."""
+        yield from (("real", name, "a->chunk * rows") for name in self.prologue_writer.scalar_names())
+        yield from self.prologue_writer.rounding_buffers("a->chunk * rows")
+        yield from self.loop_writer.own_buffers()
         yield from self.loop_writer.rounding_buffers("rows")
 
     def body(self) -> Iterator[str]:
@@ -99,7 +105,7 @@ class ForwardKernel(LoopKernel):
         yield "{"
         yield "    const int64_t staying = running(a, s, 0), later = first_row(a, 0) + s.from;"
         yield "    (void)later;"
-        yield "    for (int64_t r = 0; r < s.count; r++) {"
+        yield "    if (!me->number) for (int64_t r = 0; r < s.count; r++) {"
         yield "        const int64_t b = batch_row(a, s, r);"
         for state in self.states:
             from_ = reads(Key("state", state))
@@ -108,6 +114,7 @@ class ForwardKernel(LoopKernel):
             to = self.loop_writer.state_after(state).replace("next_", "now_")
             yield f"        memcpy({to}, {from_} + b * {from_}_b, (size_t){self.state_size(state)} * sizeof(real));"
         yield "    }"
+        yield "    meet(me);"
         yield "}"
         yield "for (int64_t t0 = 0; t0 < a->T; t0 += a->chunk) {"
         yield "    const int64_t t1 = t0 + a->chunk < a->T ? t0 + a->chunk : a->T;"
@@ -134,12 +141,15 @@ class ForwardKernel(LoopKernel):
         yield "}"
 
     def _resets(self) -> Iterator[str]:
-        yield "if (a->reset) for (int64_t i = 0; i < count; i++) {"
-        yield "    AT(i);"
-        yield "    if (!a->reset[t * a->B + b]) continue;"
+        yield "if (a->reset) {"
+        yield "    if (!me->number) for (int64_t i = 0; i < count; i++) {"
+        yield "        AT(i);"
+        yield "        if (!a->reset[t * a->B + b]) continue;"
         for state in self.states:
             before = self.loop_writer.state_before(state)
-            yield f"    memset({before}, 0, (size_t){self.state_size(state)} * sizeof(real));"
+            yield f"        memset({before}, 0, (size_t){self.state_size(state)} * sizeof(real));"
+        yield "    }"
+        yield "    meet(me);"
         yield "}"
 
 
@@ -157,7 +167,10 @@ class _PrologueWriter(RegionWriter):
                 yield self._scratch(key), index
         results = set(self.graph.results.values())
         yield from ((f"ahead_v{index}", index) for index in self.region.spilled if index not in results)
-        yield from ((f"ahead_s{index}", index) for index in self.scalars)
+
+    def scalar_names(self) -> Iterator[str]:
+        """Yield the scratch of the rows' scalars."""
+        return (f"ahead_s{index}" for index in self.scalars)
 
     def leaf_row(self, node: Node) -> str:
         return leaf_row(node)

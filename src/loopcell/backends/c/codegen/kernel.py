@@ -1,6 +1,7 @@
 """Kernel: what the C functions of every loop share: their arguments, their frame, and how weights are packed.
 
-Of one loop the C has: NAME_share, the work of one thread; NAME_bytes, the scratch memory of a share; NAME_pack and its
+Of one loop the C has: NAME_share, the work of one thread, alone or as a
+member of a team; NAME_bytes, the scratch memory of a share; NAME_pack and its
 two helpers, which bring weights into the order of `Pack`; and, from the macro SHARED in headers/rows.h, NAME itself,
 which packs and shares out.
 """
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from loopcell.backends.c.codegen.addressing import slot_name
 from loopcell.backends.c.codegen.layout import Access, Pack, Region, Role, Slot, SlotKey
-from loopcell.backends.c.codegen.region import indented
+from loopcell.backends.c.codegen.region_products import Buffer, indented
 
 
 class LoopKernel:
@@ -63,40 +64,53 @@ class LoopKernel:
     # -- the frame -------------------------------------------------------------------------------------
 
     def _share_functions(self) -> Iterator[str]:
-        # Room is counted in `real`, and a double takes two of them where real is float.
-        buffers = self.scratch_buffers()
-        pieces = [(kind, name, f"2 * {count}" if kind == "double" else count) for kind, name, count in buffers]
-        yield f"static int64_t {self.name}_bytes(const arguments *a, int64_t rows) {{"
+        yield f"static int64_t {self.name}_bytes(const arguments *a, int64_t rows, int64_t members) {{"
         yield from indented(self._sizes())
         yield f"    const int64_t listed = room_for({self.row_list_length()} + 1, sizeof(row));"
-        total = " + ".join(["listed", *(f"room({count})" for _, _, count in pieces)])
-        yield f"    return {total} + 64;"
+        yield f"    const int64_t common = {_room(self.scratch_buffers())}, own = {_room(self.own_buffers())};"
+        yield "    return common + members * (listed + own) + 64;"
         yield "}"
         yield ""
-        yield f"static void {self.name}_share(arguments *restrict a, share s, int64_t piece, char *memory) {{"
+        given = "arguments *restrict a, share s, int64_t piece, member *me, char *memory"
+        yield f"static void {self.name}_share({given}) {{"
         yield "    const int64_t rows = s.count;"
         yield from indented(self._sizes())
         yield from indented(self._tensors())
+        yield from indented(_pieces(self.scratch_buffers()))
+        yield f"    const int64_t listed = room_for({self.row_list_length()} + 1, sizeof(row));"
+        yield f"    memory += me->number * (listed + {_room(self.own_buffers())});"
         yield "    row *all = (row *)memory;"
-        yield f"    memory += room_for({self.row_list_length()} + 1, sizeof(row));"
-        for kind, name, count in pieces:
-            cast = "" if kind == "real" else f"({kind} *)"
-            yield f"    {kind} *{name} = {cast}cut(&memory, {count});"
+        yield "    memory += listed;"
+        yield from indented(_pieces(self.own_buffers()))
+        yield from indented(self._parts())
         yield "    (void)memory, (void)piece, (void)rows;"
+        if self.factors.on_tiles:
+            yield "    if (!a->direct) tiles_begin();"
         yield from indented(self.body())
+        if self.factors.on_tiles:
+            yield "    if (!a->direct) tiles_end();"
         yield "}"
 
     def body(self) -> Iterator[str]:
         """Yield the lines of what a thread does with its share of the rows."""
         raise NotImplementedError
 
-    def scratch_buffers(self) -> Iterator[tuple[str, str, str]]:
+    def scratch_buffers(self) -> Iterator[Buffer]:
         """Yield the scratch memory of a share: (C type, name, how many)."""
+        raise NotImplementedError
+
+    def own_buffers(self) -> Iterator[Buffer]:
+        """Yield the scratch memory that each member of a team has for itself, since it computes all that goes there."""
         raise NotImplementedError
 
     def row_list_length(self) -> str:
         """Return how many rows are listed at a time."""
         return "rows"
+
+    def _parts(self) -> Iterator[str]:
+        """Yield the units of every sweep that are this member's."""
+        for name, size, unroll in sorted({part for region in self.regions for part in region.parts()}):
+            yield f"const span {name} = part_of(me, n_{size}, {unroll} * LANES);"
 
     def _sizes(self) -> Iterator[str]:
         for place, size in enumerate(self.sizes):
@@ -195,3 +209,21 @@ class LoopKernel:
         yield "    return 1;"
         yield "}"
         yield f"piece -= (n_{pack.units} + {tile.unroll} * LANES - 1) / ({tile.unroll} * LANES);"
+
+
+def _room(buffers: Iterable[Buffer]) -> str:
+    """Return as C how many bytes some buffers take."""
+    return " + ".join(f"room({count})" for count in map(_count, buffers)) or "0"
+
+
+def _pieces(buffers: Iterable[Buffer]) -> Iterator[str]:
+    """Yield the lines that cut buffers off the memory."""
+    for kind, name, count in buffers:
+        cast = "" if kind == "real" else f"({kind} *)"
+        yield f"{kind} *{name} = {cast}cut(&memory, {_count((kind, name, count))});"
+
+
+def _count(buffer: Buffer) -> str:
+    # Room is counted in `real`, and a double takes two of them where real is float.
+    kind, _, count = buffer
+    return f"2 * {count}" if kind == "double" else count

@@ -57,6 +57,8 @@ class Factors(Enum):
 
     FULL = "both in the kernel's precision"
     PAIRS = "both rounded to bfloat16, multiplied two at a time"
+    TILES = "both rounded to bfloat16, multiplied tile by tile"
+    SPLIT = "both as a sum of two numbers in bfloat16, of whose four products three are added, tile by tile"
     BF16 = "weights in bfloat16, widened as they are read; operands as they are"
     INT8 = "weights in int8 with a scale for each row; operands in 16 bits (14 on some CPUs) with one for the vector"
 
@@ -68,7 +70,17 @@ class Factors(Enum):
     @property
     def rounds_operands(self) -> bool:
         """True where operands are brought into another form before they are multiplied."""
-        return self in (Factors.PAIRS, Factors.INT8)
+        return self in (Factors.PAIRS, Factors.TILES, Factors.SPLIT, Factors.INT8)
+
+    @property
+    def on_tiles(self) -> bool:
+        """True where one instruction multiplies 16 rows of operands with the weights of 16 units."""
+        return self in (Factors.TILES, Factors.SPLIT)
+
+    @property
+    def in_bfloat16(self) -> bool:
+        """True where all of an operand that is multiplied is its rounding to bfloat16."""
+        return self in (Factors.PAIRS, Factors.TILES)
 
     @property
     def weight(self) -> str:
@@ -79,6 +91,10 @@ class Factors(Enum):
     def header(self) -> str:
         """The header that has the products."""
         return {Factors.BF16: "products_bf16", Factors.INT8: "products_int8"}.get(self, "products")
+
+
+TILE_ROWS = 32
+"""Rows of a product on tiles: two tiles of operands, so that a tile of weights serves twice."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +173,21 @@ class Region:
             if node.op == "size":
                 yield node.name
 
+    def parts(self) -> Iterator[tuple[str, str, int]]:
+        """Yield for every loop over units how a member's part of them is called, their size, and vectors a block."""
+        for sweep in self.sweeps:
+            if sweep.size:
+                yield part_name(sweep.size, self.unroll(sweep)), sweep.size, self.unroll(sweep)
+
+    def unroll(self, sweep: Sweep) -> int:
+        """Return how many vectors of units a sweep takes at a time."""
+        return next((pack.tile.unroll for pack in self.packs if pack.contraction in sweep.contractions), 1)
+
+    def stores(self, sweep: Sweep) -> bool:
+        """Say whether a sweep over units writes what other members of a team may read."""
+        written = {*self.spilled, *self.graph.results.values()}
+        return bool(sweep.size) and any(index in written for index in _computed(sweep) if self.graph.nodes[index].dims)
+
     def matrices(self) -> set[Key]:
         """Return the keys of the parameters that products read."""
         return {Key("parameter", name) for pack in self.packs for name in pack.matrices}
@@ -178,6 +209,8 @@ class Region:
             vectors = [len(part.results) * unroll for part in sweep.contractions]
             halves = [count // 2 if count % 2 == 0 else count for count in vectors]
             rows = max(group, min((registers // count for count in halves), default=1))
+            if self.factors.on_tiles:  # which hold the sums
+                group = rows = TILE_ROWS
             for part in sweep.contractions:
                 depth = tuple(self.size(operand) for operand, _ in part.segments)
                 yield Pack(
@@ -193,6 +226,10 @@ class Region:
                 # A product reads its whole operand for every unit, which no register can offer; leaves are in memory
                 # anyway.
                 needed |= {operand: None for operand, _ in part.segments if self.graph.nodes[operand].args}
+            if sweep.contractions:
+                # Its units come block by block for all rows; a sum is taken row by row, when all blocks are there.
+                summed = (self.graph.nodes[index].args[0] for index in sweep.sums)
+                needed |= {value: None for value in summed if self.graph.nodes[value].args}
         for index, node in enumerate(self.graph.nodes):
             for arg in node.args:
                 crosses = arg in sweep_of and sweep_of.get(index) != sweep_of[arg]
@@ -210,3 +247,8 @@ def _computed(sweep: Sweep) -> Iterator[int]:
 def _unroll(gates: int) -> int:
     """Return N for a number of gates: with few gates further vectors of units fill the registers that are left."""
     return {1: 4, 2: 2}.get(gates, 1)
+
+
+def part_name(size: str, unroll: int) -> str:
+    """Return the C name of a member's part of the units of a size, cut in blocks of so many vectors."""
+    return f"part_{size}_{unroll}"

@@ -22,7 +22,7 @@ class Loops:
     Args:
         fused: the cell.
         registers: how many vectors may hold accumulators.
-        factors: what products multiply, FULL or PAIRS.
+        factors: what products multiply, FULL, PAIRS, TILES or SPLIT.
 
     Attributes:
         forward: the loop for inference.
@@ -43,9 +43,7 @@ class Loops:
         self.registers = registers
         self.forward = ForwardKernel("forward", fused.inference, frozenset(), registers, factors)
         # The function's name in C is older than the attribute's; libraries in caches go by the text.
-        self.forward_and_save = ForwardKernel(
-            "forward_and_keep", fused.training, self.saved_states, registers, factors
-        )
+        self.forward_and_save = ForwardKernel("forward_and_keep", fused.training, self.saved_states, registers, factors)
         self.reverse = ReverseKernel(self.backward, registers, factors)
 
     def all(self) -> tuple[LoopKernel, ...]:
@@ -65,6 +63,8 @@ def loops_text(fused: Fused, kernels: Sequence[LoopKernel], registers: int) -> s
     products = [f"PRODUCT({vectors}, {rows}, {_one_pass(vectors, rows, registers)})" for vectors, rows in each]
     weight = next((kernel.factors.weight for kernel in kernels), "")
     products += [_products(vectors, most, weight) for vectors, most in shapes]
+    if any(kernel.factors.on_tiles for kernel in kernels):  # whose products stand in a header
+        products = []
     return "\n".join(["", _comment(fused.core), *products, "", *(kernel.text() for kernel in kernels)])
 
 

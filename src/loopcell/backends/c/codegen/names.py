@@ -11,7 +11,7 @@ from loopcell.equations.graph import Graph
 from loopcell.equations.names import ascii_name
 
 # In the order of their needs: a header uses what stands in those before it.
-HEADERS = ("vectors", "coefficients", "functions", "products", "gradients", "rows")
+HEADERS = ("vectors", "coefficients", "functions", "products", "gradients", "team", "rows")
 """What every kernel begins with, in this order; the files lie in headers/."""
 
 _C_WORDS = """auto break case char const continue default do double else enum extern float for goto if inline int long
@@ -19,11 +19,14 @@ register restrict return short signed sizeof static struct switch typedef union 
 _Alignas _Alignof _Atomic _Bool _Complex _Generic _Imaginary _Noreturn _Static_assert _Thread_local bool true false
 NULL linux unix main errno stdin stdout stderr assert
 """
-_FRAME_WORDS = "acc rows list share step ahead begin staying scratch memory"
-_RESERVED = re.compile(r"(n|of|to|acc|w|now|next|ahead|scratch|sum|total|before|pack|matrix|ld)_\w*|[a-z]\d*")
+_FRAME_WORDS = "acc rows list share step ahead begin staying scratch memory common own me mine from until"
+_RESERVED = re.compile(r"(n|of|to|acc|w|now|next|ahead|scratch|sum|total|before|pack|matrix|ld|part)_\w*|[a-z]\d*")
 
 NARROW_HEADERS = ("products_bf16", "products_int8")
 """What stands in the place of "products" in a kernel of one step with narrow weights."""
+
+TILE_HEADERS = ("tiles_amx", "tiles_model", "tiles")
+"""What follows "products" where these are on tiles: the instructions or a model of them, then the products."""
 
 
 @cache
@@ -40,7 +43,7 @@ def header(name: str) -> str:
 
 @cache
 def _reserved_words() -> frozenset[str]:
-    texts = headers(HEADERS + NARROW_HEADERS)
+    texts = headers(HEADERS + NARROW_HEADERS + TILE_HEADERS)
     return frozenset(f"{_C_WORDS} {_FRAME_WORDS}".split()) | frozenset(re.findall(r"[A-Za-z_]\w*", texts))
 
 

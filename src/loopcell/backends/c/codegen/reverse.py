@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from loopcell.backends.c.codegen import addressing
 from loopcell.backends.c.codegen.addressing import ScratchWriter, leaf_row, reads, row_of, sum_name, writes
 from loopcell.backends.c.codegen.kernel import LoopKernel
-from loopcell.backends.c.codegen.layout import Access, Factors, Region, Role, Slot
-from loopcell.backends.c.codegen.region import indented
+from loopcell.backends.c.codegen.layout import Access, Factors, Pack, Region, Role, Slot
+from loopcell.backends.c.codegen.region_products import Buffer, indented
 from loopcell.equations.graph import Graph, Node
 from loopcell.equations.keys import Key, cotangent_of, state_keys
 from loopcell.equations.names import ascii_name
@@ -47,7 +47,7 @@ class ReverseKernel(LoopKernel):
         """Return the C name of a state's length."""
         return f"n_{self.region.size(self.region.graph.result('state', state))}"
 
-    def scratch_buffers(self) -> Iterator[tuple[str, str, str]]:
+    def scratch_buffers(self) -> Iterator[Buffer]:
         """Yield the buffers of the states' cotangents, of the reductions, and of what is spilled."""
         for state in self.states:
             for when in ("now", "next"):
@@ -58,6 +58,10 @@ class ReverseKernel(LoopKernel):
             yield "real", sum_name(key), self._width(key)
             yield "double", f"{sum_name(key)}_total", self._width(key)
         yield from self.writer.scratch_buffers()
+
+    def own_buffers(self) -> Iterator[Buffer]:
+        """Yield the buffers of scalars and of rounded operands."""
+        yield from self.writer.own_buffers()
         yield from self.writer.rounding_buffers("rows")
 
     def _width(self, key: Key) -> str:
@@ -70,19 +74,27 @@ class ReverseKernel(LoopKernel):
         Rows stand longest first, so that more and more of them run as the step falls: `before` of them did at the step
         after this one, and a row that joins takes the gradient of its own final state.
         """
-        for key in self.reduced:
-            yield f"memset({sum_name(key)}, 0, (size_t){self._width(key)} * sizeof(real));"
-            yield f"memset({sum_name(key)}_total, 0, (size_t){self._width(key)} * sizeof(double));"
+        if self.reduced:
+            yield "if (!me->number) {"
+            for key in self.reduced:
+                yield f"    memset({sum_name(key)}, 0, (size_t){self._width(key)} * sizeof(real));"
+                yield f"    memset({sum_name(key)}_total, 0, (size_t){self._width(key)} * sizeof(double));"
+            yield "}"
+            yield "meet(me);"
         yield "row *list = all;"
         yield "int64_t before = 0;"
         yield "for (int64_t step = a->T - 1; step >= 0; step--) {"
         yield "    const int64_t count = rows_at(a, s, step, list);"
-        yield "    for (; before < count; before++) { /* rows that end here */"
-        yield "        AT(before);"
+        yield "    if (before < count) { /* rows that end here */"
+        yield "        if (!me->number) for (int64_t i = before; i < count; i++) {"
+        yield "            AT(i);"
         for key, state in self.state_of_cotangent.items():
             from_, size = reads(key), self.state_size(state)
             to = f"now_{ascii_name(state)} + r * {size}"
-            yield f"        memcpy({to}, {from_} + b * {from_}_b, (size_t){size} * sizeof(real));"
+            yield f"            memcpy({to}, {from_} + b * {from_}_b, (size_t){size} * sizeof(real));"
+        yield "        }"
+        yield "        before = count;"
+        yield "        meet(me);"
         yield "    }"
         yield from indented(self.writer.lines())
         # After the step, which has just written the cotangent of the state before it: at a reset that one is cut.
@@ -91,13 +103,17 @@ class ReverseKernel(LoopKernel):
             yield "    " + addressing.swap(ascii_name(state))
         if self.reduced:
             yield f"    if (step % {REVERSE_STEPS_AT_ONCE} == 0) {{"
+            yield "        if (!me->number) {"
             for key in self.reduced:
-                yield f"        add_to({sum_name(key)}_total, {sum_name(key)}, {self._width(key)});"
+                yield f"            add_to({sum_name(key)}_total, {sum_name(key)}, {self._width(key)});"
+            yield "        }"
+            yield "        meet(me);"
             yield "    }"
         yield "}"
         yield from self._finish()
 
     def _finish(self) -> Iterator[str]:
+        yield "if (me->number) return;"
         yield "if (a->start) for (int64_t r = 0; r < s.count; r++) {"
         yield "    const int64_t b = batch_row(a, s, r);"
         for key, state in self.state_of_cotangent.items():
@@ -112,12 +128,15 @@ class ReverseKernel(LoopKernel):
 
     def _resets(self) -> Iterator[str]:
         """Yield the lines that cut the cotangent at a reset: the state before it had no say in the step."""
-        yield "if (a->reset) for (int64_t i = 0; i < count; i++) {"
-        yield "    AT(i);"
-        yield "    if (!a->reset[t * a->B + b]) continue;"
+        yield "if (a->reset) {"
+        yield "    if (!me->number) for (int64_t i = 0; i < count; i++) {"
+        yield "        AT(i);"
+        yield "        if (!a->reset[t * a->B + b]) continue;"
         for state in self.states:
             size = self.state_size(state)
-            yield f"    memset(next_{ascii_name(state)} + r * {size}, 0, (size_t){size} * sizeof(real));"
+            yield f"        memset(next_{ascii_name(state)} + r * {size}, 0, (size_t){size} * sizeof(real));"
+        yield "    }"
+        yield "    meet(me);"
         yield "}"
 
 
@@ -128,9 +147,9 @@ class _ReverseWriter(ScratchWriter):
         super().__init__(region, first_pack)
         self.kernel = kernel
 
-    def _sweep(self, sweep: Sweep) -> Iterator[str]:
+    def _with_products(self, sweep: Sweep, packs: list[tuple[int, Pack]]) -> Iterator[str]:
         # At step 0 nothing waits for the cotangent of the state before, unless the initial state wants a gradient.
-        lines = super()._sweep(sweep)
+        lines = super()._with_products(sweep, packs)
         if not self._serves_states_alone(sweep):
             return lines
         return itertools.chain(["if (step || a->start) {"], indented(lines), ["}"])

@@ -33,10 +33,10 @@ _PROLOGUE_BYTES = 256 * 1024
 """Values computed ahead of the loop: what a core's second-level cache holds beside the weights."""
 
 # Positions in 64-bit numbers: they change with the struct in headers/rows.h, and with the list in `_prepared`.
-DIRECT, PACKED, MEMORY, FAILED, START, DATA = 5, 6, 11, 13, 14, 19
+DIRECT, PACKED, MEMORY, FAILED, START, DATA = 5, 6, 11, 13, 14, 20
 """Where in the struct the fields `direct`, `packed`, `memory`, `failed`, `start` and `data` stand."""
-_SET_BY_THE_CALL = (0,) * 8
-"""The fields memory, next, failed and start, and size, at, stride and pack, which point into `data`."""
+_SET_BY_THE_CALL = (0,) * 4
+"""The fields memory, next, failed and start; and size, at, stride and pack, which point into `data`."""
 
 _Base = tuple[int, tuple[int, ...], torch.Size]
 """The address, the strides and the shape of a tensor of weights."""
@@ -93,7 +93,8 @@ class Launch:
     Attributes:
         lengths: where rows end and start afresh.
         batch: B.
-        threads: how many share the rows.
+        threads: how many there are: the members of all teams.
+        team: how many of them go through one share of the rows together, each with a part of the units.
         saved_rows: N, the rows of tensors that are saved for backward: at least one for every valid step of every row.
         index: int64, the position in [T * B] of each of these; None where no row ends early, and they are the same.
         known: by kernel, the arguments as far as they stay the same, and for which tensors of the weights they do.
@@ -104,6 +105,7 @@ class Launch:
     threads: int
     saved_rows: int
     index: Tensor | None = None
+    team: int = 1
     known: dict[KernelArguments, tuple[list[_Base], array[int]]] = field(default_factory=dict)
 
     @property
@@ -262,7 +264,7 @@ class KernelArguments:
         return array(
             "q",
             [
-                # parallel, threads, T, B, chunk, direct, packed, order, length, first, reset; then what the call sets
+                # pool, threads, T, B, chunk, direct, packed, order, length, first, reset; then what the call sets
                 threads.entry() or 0,
                 launch.threads,
                 launch.lengths.steps,
@@ -271,6 +273,8 @@ class KernelArguments:
                 few or not self.kernel.packs,
                 0,
                 *launch.addresses(),
+                *_SET_BY_THE_CALL,
+                launch.team,
                 *_SET_BY_THE_CALL,
                 *self._sizes,
                 *addresses,
@@ -286,7 +290,7 @@ class KernelArguments:
         # Long chunks make the prologue's products tall, which is where they are fast; but what they give has to be in
         # the cache still when the loop reads it. A thread has its share of the rows, rounded up.
         width = sum(self._sizes[place] if place >= 0 else 1 for place in self.kernel.prologue_sizes)
-        bytes_per_step = max(1, width) * self._itemsize * -(-launch.batch // launch.threads)
+        bytes_per_step = max(1, width) * self._itemsize * -(-launch.batch // (launch.threads // launch.team))
         return max(1, min(launch.lengths.steps, _PROLOGUE_BYTES // max(1, bytes_per_step)))
 
 

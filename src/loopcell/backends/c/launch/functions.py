@@ -7,8 +7,9 @@ import ctypes
 import torch
 from torch import Tensor
 
-from loopcell.backends.c.codegen.names import headers
+from loopcell.backends.c.codegen.layout import Factors
 from loopcell.backends.c.codegen.spelling import SPELLING
+from loopcell.backends.c.launch.library import Tiles, beginning
 from loopcell.backends.c.toolchain.build import build, vector_bytes
 from loopcell.equations.ops import OPS
 
@@ -28,18 +29,22 @@ void each_{op}(const real *const *of, real *to, int64_t count, int64_t times) {{
 class Functions:
     """Every elementwise op of the table, built as kernels are: for the target that the environment names.
 
-    Attributes:
+    Args:
         dtype: torch.float32 or torch.float64.
+        factors: what the products of such kernels multiply.
+
+    Attributes:
+        dtype: as given.
         lanes: how many numbers a vector has.
 
     Raises:
         BuildError: the compiler failed.
     """
 
-    def __init__(self, dtype: torch.dtype) -> None:
+    def __init__(self, dtype: torch.dtype, factors: Factors = Factors.FULL) -> None:
         self.dtype = dtype
         self.lanes = vector_bytes() // dtype.itemsize
-        self._library = build(_source(dtype, self.lanes), "functions", [f"each_{op}" for op in SPELLING])
+        self._library = build(_source(dtype, self.lanes, factors), "functions", [f"each_{op}" for op in SPELLING])
 
     def __call__(self, op: str, *operands: Tensor, out: Tensor | None = None, times: int = 1) -> Tensor:
         """Return op(a, b, ...).
@@ -58,11 +63,10 @@ class Functions:
         return result
 
 
-def _source(dtype: torch.dtype, lanes: int) -> str:
+def _source(dtype: torch.dtype, lanes: int, factors: Factors) -> str:
     """Return the C text: the headers, and a loop over arrays for each op."""
     loops = []
     for op, spelling in SPELLING.items():
         operands = [f"load(of[{place}] + u, k)" for place in range(OPS[op].arity)]
         loops.append(_EACH.format(op=op, spelled=spelling.format(*operands)))
-    defines = f"#define REAL_IS_DOUBLE {int(dtype == torch.float64)}\n#define LANES {lanes}"
-    return "\n".join([defines, headers(), *loops])
+    return "\n".join([beginning(dtype, lanes, factors, Tiles.MODEL), *loops])

@@ -4,21 +4,55 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
+from enum import Enum
 
 import torch
 
 from loopcell.backends.c.codegen.forward import ForwardKernel
 from loopcell.backends.c.codegen.layout import Factors
 from loopcell.backends.c.codegen.loops import Loops
-from loopcell.backends.c.codegen.names import headers
+from loopcell.backends.c.codegen.names import HEADERS, headers
 from loopcell.backends.c.toolchain.build import BuildError, build, vector_bytes
 from loopcell.equations.keys import state_keys
 from loopcell.equations.names import ascii_name
 from loopcell.passes.fuse import Fused
 
+TILE_LANES = 16
+"""Numbers of float32 in a row of a tile."""
 MOST_NODES = 600
 """Of a cell: the largest of the library has 150. A model file may have thousands, and compilers take minutes then."""
 _BYTES = {torch.float32: 4, torch.float64: 8}
+
+
+class Tiles(Enum):
+    """What multiplies tiles: the header that stands before that of their products."""
+
+    AMX = "tiles_amx"
+    MODEL = "tiles_model"
+
+
+def beginning(dtype: torch.dtype, lanes: int, factors: Factors = Factors.FULL, tiles: Tiles = Tiles.AMX) -> str:
+    """Return what a C file of kernels begins with: definitions, and the headers.
+
+    Args:
+        dtype: of tensors.
+        lanes: how many numbers a vector has.
+        factors: what products multiply.
+        tiles: what multiplies tiles, if anything does.
+    """
+    words = {
+        "REAL_IS_DOUBLE": int(dtype == torch.float64),
+        "LANES": lanes,
+        "BF16": int(factors.in_bfloat16 or factors.on_tiles),
+        "TILES": int(factors.on_tiles),
+        "SPLIT": int(factors is Factors.SPLIT),
+    }
+    names = [*HEADERS]
+    if factors.on_tiles:
+        after = names.index("products") + 1
+        names[after:after] = [tiles.value, "tiles"]
+    defines = "".join(f"#define {name} {value}\n" for name, value in words.items())
+    return f"{defines}{headers(tuple(names))}"
 
 
 class ForwardKernels:
@@ -62,21 +96,33 @@ class ForwardKernels:
 
 
 class Kernels(ForwardKernels):
-    """A cell's loops in C, for one dtype.
+    """A cell's loops in C, for one dtype and one form of its products.
+
+    Args:
+        fused: what is run.
+        dtype: torch.float32 or torch.float64, of tensors.
+        factors: what products multiply; anything but FULL is for float32.
+        tiles: what multiplies tiles, the instructions or the model of them.
 
     Attributes:
-        bf16: products multiply numbers rounded to bfloat16, and add them up in float32; made for torch.bfloat16.
+        factors: what products multiply.
+        bf16: products multiply numbers rounded to bfloat16, and add them up in float32.
         loops: the generated text.
         forward_and_save: the loop for inference, which also saves for backward what the reverse loop reads.
         reverse: the loop of the backward pass.
     """
 
-    def __init__(self, fused: Fused, dtype: torch.dtype) -> None:
-        self.bf16 = dtype == torch.bfloat16
-        super().__init__(fused, torch.float32 if self.bf16 else dtype)
+    def __init__(
+        self, fused: Fused, dtype: torch.dtype, factors: Factors = Factors.FULL, tiles: Tiles = Tiles.AMX
+    ) -> None:
+        super().__init__(fused, dtype)
+        self.factors, self._tiles = factors, tiles
+        self.bf16 = factors.in_bfloat16
+        if factors.on_tiles:  # a row of a tile is one vector, also where the machine's own are shorter
+            self.lanes = TILE_LANES
         # Of 32 registers with AVX-512, and of 16 without, as many may hold sums; weights and operands need the rest.
         registers = 24 if vector_bytes() == 64 else 12
-        self.loops = Loops(fused, registers, Factors.PAIRS if self.bf16 else Factors.FULL)
+        self.loops = Loops(fused, registers, factors)
         self.forward = self.loops.forward
         self.forward_and_save = self.loops.forward_and_save
         self.reverse = self.loops.reverse
@@ -84,9 +130,7 @@ class Kernels(ForwardKernels):
 
     def text(self) -> str:
         """Return the whole C file: definitions, the headers, and the loops."""
-        double = int(self.dtype == torch.float64)
-        words = f"#define REAL_IS_DOUBLE {double}\n#define LANES {self.lanes}\n" + "#define BF16 1\n" * self.bf16
-        return f"{words}{headers()}{self.loops.text()}"
+        return f"{beginning(self.dtype, self.lanes, self.factors, self._tiles)}{self.loops.text()}"
 
     def saved_width(self, sizes: Mapping[str, int]) -> int:
         """Return how many numbers `forward_and_save` saves for every step of a row."""

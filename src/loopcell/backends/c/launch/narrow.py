@@ -98,4 +98,3 @@ def _joined(rows: Tensor, count: int) -> Tensor:
     """Return so many neighbours of a row as one word, int32 [n, words]; zeros fill up the last one."""
     filled = functional.pad(rows, (0, -rows.shape[1] % count)).contiguous()
     return filled.view(torch.int32)
-

@@ -35,7 +35,7 @@ ADVICE = "`pip install loopcell[compiler]` brings one, or install gcc or clang"
 # Loops over vectors are written as such. Looking for more of them took GCC 5 to 8 times as long as all the rest, for
 # code that runs no faster.
 FLAGS = (
-    *("-std=gnu11", "-O3", "-fno-tree-vectorize", "-fPIC"),
+    *("-std=gnu11", "-O2", "-fno-tree-vectorize", "-fPIC"),
     *("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"),
 )
 
@@ -67,6 +67,7 @@ class Target:
         flags: those of every kernel.
         vector_bytes: the widest vectors that the flags allow.
         bf16: whether there is an instruction for products of bfloat16.
+        amx: whether there are instructions for products of tiles of bfloat16; a process has to ask before it uses them.
         identity: what its output depends on: every macro that the compiler and the C library's headers define, among
             them __VERSION__ and those of the CPU's features; and the program's size and date, which a rebuild of the
             same version changes (`--version` would say less, and takes another process).
@@ -76,6 +77,7 @@ class Target:
     flags: tuple[str, ...]
     vector_bytes: int
     bf16: bool
+    amx: bool
     identity: str
 
     def __str__(self) -> str:
@@ -207,8 +209,8 @@ def _probed(command: tuple[str, ...], name: str, further: tuple[str, ...]) -> Ta
         defined = {words[1] for words in map(str.split, macros.stdout.splitlines()) if len(words) > 1}
         if macros.returncode == 0 and "__VERSION__" in defined:
             width = next((width for macro, width in _VECTORS.items() if macro in defined), _ANY_VECTOR)
-            bf16 = "__AVX512BF16__" in defined
-            return Target(command, flags, width, bf16, f"{build.st_size} {build.st_mtime_ns}\n{macros.stdout}")
+            bf16, amx = "__AVX512BF16__" in defined, {"__AMX_TILE__", "__AMX_BF16__"} <= defined
+            return Target(command, flags, width, bf16, amx, f"{build.st_size} {build.st_mtime_ns}\n{macros.stdout}")
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from array import array
 from functools import cache
 from pathlib import Path
 
@@ -31,18 +32,29 @@ def granted(wanted: int) -> int:
     return wanted
 
 
+_NAMES = ("GOMP_parallel", "omp_get_num_threads", "omp_get_thread_num")
+"""What the struct `pool` of headers/rows.h holds, in order."""
+
+
 @cache
 def entry() -> int | None:
-    """Return the address of what starts threads, or None.
+    """Return the address of a struct `pool` (headers/rows.h), or None.
 
-    It is the `GOMP_parallel` of the OpenMP runtime that PyTorch runs on: so there is one pool, and
+    Its functions are those of the OpenMP runtime that PyTorch runs on: so there is one pool, and
     `torch.set_num_threads` and OMP_NUM_THREADS hold.
     """
-    # The process as a whole first: where PyTorch finds the name itself, also one that LD_PRELOAD put before its own.
+    functions = _functions()
+    return None if functions is None else functions.buffer_info()[0]
+
+
+@cache
+def _functions() -> array[int] | None:
+    # The process as a whole first: where PyTorch finds the names itself, also those that LD_PRELOAD put before its own.
     beside_torch = sorted((Path(torch.__file__).parent / "lib").glob("libgomp*.so*"))
     for library in (None, *map(str, beside_torch)):
         try:
-            return ctypes.cast(ctypes.CDLL(library).GOMP_parallel, ctypes.c_void_p).value
+            loaded = ctypes.CDLL(library)
+            return array("q", [ctypes.cast(loaded[name], ctypes.c_void_p).value or 0 for name in _NAMES])
         except (OSError, AttributeError, TypeError):  # Windows has no "process as a whole"
             continue
     return None

@@ -12,17 +12,17 @@ enum {{ STEPS = {steps} }};
 
 {vectors}
 
-static {name}_model model;
+{set_up}static {name}_model model;
 static {name}_state state;
 static unsigned char saved[{NAME}_STATE_BYTES], damaged[{NAME}_STATE_BYTES];
 
 {declarations}
 
-static int step(int at) {{ return {name}_step(&model, &state, {arguments}); }}
+static int step(int at) {{ return {step}; }}
 
 static double worst;
 
-static void compare(const float *found, const float *expected, int count) {{
+static void compare(const {number} *found, const {number} *expected, int count) {{
     for (int place = 0; place < count; place++) {{
         const double error = fabs((double)found[place] - (double)expected[place]);
         if (!(error <= worst)) worst = error; /* NaN as well */
@@ -43,8 +43,8 @@ static int measure(long steps) {{
 }}
 
 int main(int count, char **words) {{
-    if ({name}_init(&model)) return fail("setting up");
-    {name}_reset(&state);
+    if ({begin}) return fail("setting up");
+{weights_check}    {name}_reset(&state);
     if (count > 1) return measure(strtol(words[1], NULL, 10));
     for (int at = 0; at < STEPS; at++) {{
         if (step(at)) return fail("a step");

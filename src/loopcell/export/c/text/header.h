@@ -5,7 +5,7 @@ enum {{
     {NAME}_OK = 0,
     {NAME}_BAD_TOKEN = 1, /* a token that the model does not have; the state is as it was */
     {NAME}_BAD_STATE = 2, /* a saved state of another model, damaged, or cut; the state is as it was */
-    {NAME}_BAD_WEIGHTS = 3 /* the weights of another model, damaged, or cut */
+{further_codes}    {NAME}_BAD_WEIGHTS = 3 /* the weights of another model, damaged, or cut */
 }};
 
 /* The model: where its weights are. */
@@ -18,8 +18,7 @@ typedef struct {{
 {states}
 }} {name}_state;
 
-/* Set up the model; once, before all else. */
-int {name}_init({name}_model *model);
+{set_up}
 
 /* Start a stream afresh. */
 void {name}_reset({name}_state *state);

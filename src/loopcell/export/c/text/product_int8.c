@@ -1,23 +1,13 @@
-/* y = W x, with W row after row in whole numbers of 8 bits, each row times a scale of its own. x is rounded to whole
- * numbers too, of as many bits as let no sum leave 32: at least 12 for up to 4,096 columns, 16 for up to 516. Sums of
- * whole numbers may be taken in any order, so that every compiler can write them with the machine's vectors. */
+/* y = W x, with W row after row in whole numbers of 8 bits, each row times a scale of its own. Sums of whole numbers may be
+ * taken in any order, so that every compiler can write them with the machine's vectors. */
 static void product(const int8_t *restrict w, const float *restrict scales, const float *restrict x, int columns,
                     int rows, float *restrict y) {
     int16_t narrow[MOST_COLUMNS];
-    const int32_t limit = 16909320 / columns < 32766 ? 16909320 / columns : 32766;
-    uint32_t most = 0;
-    for (int column = 0; column < columns; column++) {
-        const uint32_t bits = bits_of(x[column]) & 0x7fffffffu;
-        most = bits > most ? bits : most;
-    }
-    /* Numbers that are not finite cannot be rounded, and those below 1e-30 leave no trace. */
-    if (most >= 0x7f800000u || most < 0x0da24260u) {
-        for (int row = 0; row < rows; row++) y[row] = most >= 0x7f800000u ? float_of(0x7fc00000u) : 0.0f;
+    const float down = narrowed(x, columns, narrow);
+    if (!(down > 0.0f)) {
+        for (int row = 0; row < rows; row++) y[row] = down;
         return;
     }
-    const float up = (float)limit / float_of(most), down = float_of(most) / (float)limit;
-    for (int column = 0; column < columns; column++)
-        narrow[column] = (int16_t)(x[column] * up + (x[column] < 0.0f ? -0.5f : 0.5f));
     for (int row = 0; row < rows; row += 4, w += 4 * columns) {
         int32_t y0 = 0, y1 = 0, y2 = 0, y3 = 0;
         for (int column = 0; column < columns; column++) {

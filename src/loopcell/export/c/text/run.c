@@ -1,20 +1,20 @@
-/* Reads the inputs of steps and writes what {name} answers: numbers and tokens of 4 bytes, in the machine's order. After
+/* Reads the inputs of steps and writes what {name} answers: numbers and tokens, in the machine's order of bytes. After
  * every `{{again}}` steps, the first argument, the state is saved, forgotten and loaded; 0 leaves it alone. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "{name}.h"
 
-int main(int count, char **words) {{
+{set_up}int main(int count, char **words) {{
     static {name}_model model;
     static {name}_state state;
     static unsigned char buffer[{NAME}_STATE_BYTES];
 {declarations}
     const long again = count > 1 ? strtol(words[1], NULL, 10) : 0;
-    if ({name}_init(&model)) return 3;
+    if ({begin}) return 3;
     {name}_reset(&state);
     for (long step = 1; {reading}; step++) {{
-        if ({name}_step(&model, &state, {arguments})) return 4;
+        if ({step}) return 4;
 {writing}
         if (again && step % again == 0) {{
             {name}_state_save(&state, buffer);

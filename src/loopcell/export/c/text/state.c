@@ -26,3 +26,17 @@ static const unsigned char *get_floats(const unsigned char *from, float *numbers
     for (int place = 0; place < count; place++, from += 4) numbers[place] = float_of(get_word(from));
     return from;
 }
+
+static unsigned char *put_shorts(unsigned char *to, const int16_t *numbers, int count) {
+    for (int place = 0; place < count; place++) {
+        *to++ = (unsigned char)(numbers[place] & 0xff);
+        *to++ = (unsigned char)(numbers[place] >> 8 & 0xff);
+    }
+    return to;
+}
+
+static const unsigned char *get_shorts(const unsigned char *from, int16_t *numbers, int count) {
+    for (int place = 0; place < count; place++, from += 2)
+        numbers[place] = (int16_t)(from[0] + 256 * (from[1] < 128 ? from[1] : from[1] - 256));
+    return from;
+}

@@ -9,10 +9,7 @@
 
 class {stream} {{
 public:
-    {stream}() {{
-        {name}_init(&model_);
-        reset();
-    }}
+{construction}
 
     /* Start afresh. */
     void reset() {{ {name}_reset(&state_); }}
@@ -28,7 +25,7 @@ public:
 
 private:
     {name}_model model_;
-    {name}_state state_;
+{field}    {name}_state state_;
 }};
 
 #endif

@@ -104,6 +104,19 @@ export class Stream {{
     return answers;
   }}
 
+  /** Make sound of sound, a sample of a sample, without a new array: both are arrays of floats, of the same length. */
+  process(samples, into) {{
+    const {{ wasm, manifest }} = this.model;
+    this.demand();
+    if (!manifest.effect) throw new TypeError("this model does not answer samples with samples: call step or feed");
+    const from = wasm.address(0) / 4, to = wasm.address(1) / 4, numbers = new Float32Array(wasm.memory.buffer);
+    for (let at = 0; at < samples.length; at++) {{
+      numbers[from] = samples[at];
+      if (wasm.step(this.at) !== OK) throw new RangeError("the model refused a step");
+      into[at] = numbers[to];
+    }}
+  }}
+
   /** End a sound: its last frame is filled up with zeros. Gives one answer more, or none. */
   finish() {{
     this.demandSound();

@@ -14,22 +14,25 @@ registerProcessor("{name}", class extends AudioWorkletProcessor {{
     if (sampleRate !== {sample_rate}) {{
       throw new RangeError(`the model was trained at {sample_rate} Hz, and this context has ${{sampleRate}}`);
     }}
-    this.stream = loadNow(options.processorOptions.module).stream();
+    this.model = loadNow(options.processorOptions.module);
+    this.streams = [this.model.stream()]; // an effect has one for each channel
     this.port.onmessage = (message) => {{
-      if (message.data === "reset") this.stream.reset();
+      if (message.data === "reset") for (const stream of this.streams) stream.reset();
     }};
   }}
 
   process(inputs, outputs) {{
-    const given = inputs[0], samples = new Float32Array(128);
-    for (const channel of given) channel.forEach((value, at) => {{ samples[at] += value / given.length; }});
-    const answers = MANIFEST.frames ? this.stream.feed(samples) : Array.from(samples, (x) => this.stream.step([x]));
-    const first = MANIFEST.outputs[0];
-    if (!MANIFEST.frames && first.size === 1) {{ // a sample for a sample
-      for (const channel of outputs[0] ?? []) answers.forEach((answer, at) => {{ channel[at] = answer[first.name][0]; }});
-    }} else {{
-      for (const answer of answers) this.port.postMessage(answer);
+    const given = inputs[0];
+    if (MANIFEST.effect) {{ // a sample for a sample
+      while (this.streams.length < given.length) this.streams.push(this.model.stream());
+      given.forEach((channel, at) => {{ if (outputs[0]?.[at]) this.streams[at].process(channel, outputs[0][at]); }});
+      return true;
     }}
+    const samples = new Float32Array(128);
+    for (const channel of given) channel.forEach((value, at) => {{ samples[at] += value / given.length; }});
+    const [stream] = this.streams;
+    const answers = MANIFEST.frames ? stream.feed(samples) : Array.from(samples, (x) => stream.step([x]));
+    for (const answer of answers) this.port.postMessage(answer);
     return true;
   }}
 }});

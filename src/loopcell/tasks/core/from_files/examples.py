@@ -165,8 +165,6 @@ def blocks(
         yield with_beside(spec, X, statics(static) if spec.static else None)
 
 
-
-
 def as_trained(spec: FileExamples, training: Columns | None) -> FileExamples:
     """Return the files with the columns of a model's training, where nothing was said of them; errors as `read`."""
     if training is None or spec.paired:

@@ -138,7 +138,7 @@ class ArrayInput(NumericInput):
         (array,) = self.each(data)
         scaled = self._scale_or_none().read(array, name)
         self.gaps.demand_no_look_ahead(scaled)
-        now = self._times(data, 0, len(array))
+        now = self.times_of(data, 0, len(array))
         if before is not None and now is not None and len(now) and now[0] < before.time[0]:
             raise DataError(
                 f"{name} go back in time: the step before was at {before.time[0]:g}, and this at {now[0]:g}"
@@ -156,7 +156,12 @@ class ArrayInput(NumericInput):
         """Return the scale on which steps are read, given that of the training part."""
         return learned
 
-    def _times(self, X: Sequence[Any], index: int, steps: int) -> npt.NDArray[np.float64] | None:
+    def times_of(self, X: Sequence[Any], index: int, steps: int) -> npt.NDArray[np.float64] | None:
+        """Return the times of the steps of an example, [T]; None where training had none.
+
+        Raises:
+            DataError: there are times, and training had none; or the other way round.
+        """
         given = getattr(X, "timed", False)
         if given and not self.gaps.timed:
             raise DataError("X comes with times, and training had none: every step counts as one; leave out times=")
@@ -168,7 +173,7 @@ class ArrayInput(NumericInput):
         self._holes = Holes(self.input_size)
         for index, scaled in enumerate(super()._scaled(X, sequences)):
             self._holes.add(scaled)
-            yield self.gaps.encode(scaled, self._times(X, index, len(scaled)))[0]
+            yield self.gaps.encode(scaled, self.times_of(X, index, len(scaled)))[0]
 
     def first_layer(self, settings: NetworkSettings) -> FirstLayer:
         """Nothing more to do for a network: the numbers are on their scale."""

@@ -61,7 +61,7 @@ class Gaps:
     @property
     def width(self) -> int:
         """The length of x, a step's numbers and what tells of gaps behind them."""
-        return self.columns + 2 * len(self.masked) + self._tells_time
+        return self.columns + 2 * len(self.masked) + self.tells_time
 
     @property
     def size(self) -> int:
@@ -79,7 +79,8 @@ class Gaps:
         return np.isin(np.arange(self.columns), self.masked) | ("mask" in dict(self.asked))
 
     @property
-    def _tells_time(self) -> bool:
+    def tells_time(self) -> bool:
+        """True where the time from step to step stands behind the numbers."""
         return self.timed and "dt" not in dict(self.asked)
 
     def encode(
@@ -99,7 +100,7 @@ class Gaps:
         since = time_since_value(there, now, None if before is None else before.seen) / self.unit
         passed = np.diff(now, prepend=now[:1] if before is None else before.time)[:, None] / self.unit
         parts = [self._filled(values, now, before), there[:, self.masked], np.log1p(since[:, self.masked])]
-        parts += [np.log1p(passed)] if self._tells_time else []
+        parts += [np.log1p(passed)] if self.tells_time else []
         parts += [self._asked_for(name, long, there, since, passed) for name, long in self.asked]
         found: Floats32 = np.concatenate(parts, axis=1, dtype=np.float32, casting="unsafe")
         return found, self._left(values, now, before)

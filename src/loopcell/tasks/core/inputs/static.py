@@ -89,6 +89,11 @@ class StaticInput:
         self.notes = tuple(self._unseen(X, ids))
         return StaticRows(read.astype(np.float32), np.array(ids, np.int64).reshape(-1, len(X)).T)
 
+    def raw(self, X: Any) -> StaticRows:
+        """Return the static values of examples in their own units, NaN where one is missing; errors as `rows`."""
+        self._demand_columns(X)
+        return StaticRows(self._numbers(X), np.array([self._ids(X.static[:, at], at) for at in self.categories]))
+
     def reader(self) -> StaticReader:
         """Return the layer that reads the rows."""
         return StaticReader(len(self.columns) + len(self.masked), [len(one) for one in self.categories.values()])

@@ -54,6 +54,11 @@ def first_member(network: nn.Module) -> nn.Module:
     return network.members[0] if isinstance(network, Ensemble) else network
 
 
+def members_of(network: nn.Module) -> list[Any]:
+    """Return the networks whose answers count: those of an ensemble that were trained, or the network itself."""
+    return network.learned() if isinstance(network, Ensemble) else [network]
+
+
 def mean(parts: list[Tensor]) -> Tensor:
     """Return the mean of the members' answers."""
     return torch.stack(parts).mean(0)

@@ -9,6 +9,7 @@ from loopcell.export.step_model import Quantity, Stage, layer_stages
 from loopcell.tasks.core.inputs.input import Input
 from loopcell.tasks.core.networks.reader import SequenceReader
 from loopcell.tasks.core.step_models.reading import reading_of
+from loopcell.tasks.core.step_models.static import NOTE, StaticStep
 from loopcell.tasks.core.step_models.step_input import StepInput
 
 
@@ -18,6 +19,13 @@ class Body(NamedTuple):
     reading: StepInput
     stages: tuple[Stage, ...]
     gives: Quantity
+
+    def beside(self, static: StaticStep) -> Body:
+        """Return a body whose model is given static values beside its sequence."""
+        reading = self.reading
+        facts, notes = {**reading.facts, **static.facts}, (*reading.notes, NOTE)
+        inputs = (*reading.inputs, *static.inputs)
+        return self._replace(reading=reading._replace(inputs=inputs, facts=facts, notes=notes))
 
 
 def body_of(reads: Input, reader: SequenceReader) -> Body:

@@ -23,6 +23,7 @@ class StepInput(NamedTuple):
         further: the quantities of what the cell reads beside x, by name.
         facts: for the manifest: tokens, names of columns.
         frames: how a step is cut out of a sound; None where it comes as it is.
+        notes: what the caller of a step has to know.
     """
 
     inputs: tuple[Quantity, ...]
@@ -31,6 +32,7 @@ class StepInput(NamedTuple):
     further: Mapping[str, str] = {}
     facts: Mapping[str, object] = {}
     frames: Frames | None = None
+    notes: tuple[str, ...] = ()
 
 
 COARSE = 1e-3  # of a deviation: what two neighbouring floats may differ by

@@ -20,16 +20,26 @@ static const real EXP_TERMS[] = {
 static const real LOG_TERMS[] = {
     0x1.555554p-1f, 0x1.999c26p-2f, 0x1.23d3dep-2f, 0x1.f13b9ep-3f};
 #define UNIT 0x1.91760ap-24f
+#define TANH_START 0x1.4p-1f
+#if SHORT
+static const real EXP_TERMS[] = {
+    0x1.fff0a2p-2f};
+static const float TANH_TERMS[4][16] __attribute__((aligned(64))) = {
+    {0x1.c27a2ap-1f, 0x1.e87992p-1f, 0x1.f737ep-1f, 0x1.fcc076p-1f, 0x1.fece0ap-1f, 0x1.ffd68ep-1f, 0x1.fffa64p-1f,
+     0x1.ffff3ep-1f, 0x1.ffffe6p-1f, 0x0p+0f, 0x1.fd596cp-4f, 0x1.f597cap-3f, 0x1.6ef434p-2f, 0x1.1bf424p-1f,
+     0x1.686636p-1f, 0x1.9e5cc2p-1f},
+    {0x1.cd1a28p-3f, 0x1.6dd45p-4f, 0x1.14ec2p-5f, 0x1.9bd11ep-7f, 0x1.274028p-8f, 0x1.3fe7d8p-11f, 0x1.5a3826p-14f,
+     0x1.6f03aap-17f, 0x1.6b0672p-20f, 0x1p+0f, 0x1.f81adp-1f, 0x1.e15286p-1f, 0x1.be8a2cp-1f, 0x1.62b688p-1f,
+     0x1.025f6ep-1f, 0x1.614516p-2f},
+    {-0x1.876a1cp-3f, -0x1.4a23dp-4f, -0x1.ff07fep-6f, -0x1.7f1374p-7f, -0x1.e6f454p-9f, -0x1.07337ap-11f,
+     -0x1.1cb2aap-14f, -0x1.1bde88p-17f, -0x1.cf9bccp-21f, -0x1.738c62p-13f, -0x1.fd084p-4f, -0x1.dd4eecp-3f,
+     -0x1.4c48ecp-2f, -0x1.919f52p-2f, -0x1.6e658p-2f, -0x1.1d34e2p-2f},
+    {0x1.34ddfep-4f, 0x1.195c5ap-5f, 0x1.bf0e58p-7f, 0x1.52417ap-8f, 0x1.4300acp-10f, 0x1.5b4ac6p-13f,
+     0x1.77d992p-16f, 0x1.4ee818p-19f, 0x1.985758p-23f, -0x1.51ebd4p-2f, -0x1.284a3ep-2f, -0x1.c30b84p-3f,
+     -0x1.8d5252p-4f, 0x1.444c4ap-5f, 0x1.a361b8p-4f, 0x1.b9e928p-4f}};
+#else
 static const real EXP_TERMS[] = {
     0x1.00021ep-1f, 0x1.555618p-3f};
-static const float ROOTS[16] __attribute__((aligned(64))) = {
-    0x1p+0f, 0x1.0b5586p+0f, 0x1.172b84p+0f, 0x1.2387a6p+0f, 0x1.306fep+0f, 0x1.3dea64p+0f, 0x1.4bfdaep+0f,
-    0x1.5ab07ep+0f, 0x1.6a09e6p+0f, 0x1.7a1148p+0f, 0x1.8ace54p+0f, 0x1.9c4918p+0f, 0x1.ae89fap+0f, 0x1.c199bep+0f,
-    0x1.d5818ep+0f, 0x1.ea4afap+0f};
-static const int32_t UNIT_ROOTS[16] __attribute__((aligned(64))) = {
-    4766469, 4824606, 4908529, 5019380, 5158351, 5326687, 5384284, 5237652, 5107740, 4995289, 4901071, 4825894,
-    4770601, 4736072, 4723227, 4733025};
-#define TANH_START 0x1.4p-1f
 static const float TANH_TERMS[6][16] __attribute__((aligned(64))) = {
     {0x1.c278a4p-1f, 0x1.e8789ep-1f, 0x1.f73776p-1f, 0x1.fcc04cp-1f, 0x1.fecd6cp-1f, 0x1.ffd678p-1f, 0x1.fffa6p-1f,
      0x1.ffff3ep-1f, 0x1.ffffe6p-1f, 0x0p+0f, 0x1.fd5992p-4f, 0x1.f597eap-3f, 0x1.6ef53ep-2f, 0x1.1bf47ep-1f,
@@ -49,6 +59,14 @@ static const float TANH_TERMS[6][16] __attribute__((aligned(64))) = {
     {0x1.3ec6b6p-10f, 0x1.3d856cp-8f, 0x1.5f9f58p-9f, 0x1.6cb592p-10f, 0x1.f645b8p-13f, 0x1.b657dcp-16f,
      0x1.23ab4cp-16f, -0x1.762388p-17f, -0x1.275f2ep-23f, 0x1.0a3768p-3f, 0x1.4363bep-3f, 0x1.c1e1bcp-4f,
      -0x1.9f768cp-6f, -0x1.a5aedp-5f, -0x1.1afa14p-5f, -0x1.81a9d2p-6f}};
+#endif
+static const float ROOTS[16] __attribute__((aligned(64))) = {
+    0x1p+0f, 0x1.0b5586p+0f, 0x1.172b84p+0f, 0x1.2387a6p+0f, 0x1.306fep+0f, 0x1.3dea64p+0f, 0x1.4bfdaep+0f,
+    0x1.5ab07ep+0f, 0x1.6a09e6p+0f, 0x1.7a1148p+0f, 0x1.8ace54p+0f, 0x1.9c4918p+0f, 0x1.ae89fap+0f, 0x1.c199bep+0f,
+    0x1.d5818ep+0f, 0x1.ea4afap+0f};
+static const int32_t UNIT_ROOTS[16] __attribute__((aligned(64))) = {
+    4766469, 4824606, 4908529, 5019380, 5158351, 5326687, 5384284, 5237652, 5107740, 4995289, 4901071, 4825894,
+    4770601, 4736072, 4723227, 4733025};
 #else
 #define LOG2_E 0x1.715476p+0f
 #define LN2_HIGH 0x1.62e4p-1f

@@ -4,7 +4,8 @@
  * a polynomial gives e^r - 1. To round to n, a number is added that is so large (SHIFT) that nothing after the point is
  * left; n then stands in the low bits of the sum, and a shift puts it where the exponent of 2^n belongs.
  * With AVX-512 a table of 16 floats is one register, and reading it one instruction. There, in fp32, n goes by
- * sixteenths, the fractions of 2^n are in a table, and r is so small that the polynomial is short.
+ * sixteenths, the fractions of 2^n are in a table, and r is so small that the polynomial is short. Where operands of products
+ * are rounded to bfloat16 (SHORT), exp, sigmoid, tanh and softplus are there within 2^-14 of the exact value, a 32nd of bfloat16's unit.
  */
 #if defined(AVX512) && !REAL_IS_DOUBLE
 #define TABLES
@@ -87,7 +88,12 @@ typedef struct {
 
 INLINE power power_of(vec x, int sign, real offset) {
     const vec t = mul_add(x, splat(sign * LOG2_E), splat(SHIFT + offset)), n = t - (SHIFT + offset);
-    const vec near = add_mul(x, -sign, n, splat(LN2_HIGH)), r = add_mul(near, -sign, n, splat(LN2_LOW));
+    const vec near = add_mul(x, -sign, n, splat(LN2_HIGH));
+#if defined(TABLES) && SHORT
+    const vec r = near;
+#else
+    const vec r = add_mul(near, -sign, n, splat(LN2_LOW));
+#endif
 #ifdef TABLES
     const vec small = near; /* near enough to r for the small terms, and sooner there */
 #else
@@ -118,7 +124,12 @@ INLINE vec v_sigmoid(vec x) {
 #else
     const vec scale = (vec)(((bits)p.t << MANTISSA_BITS) + HALF_BIT);
 #endif
-    return UNIT / (scale + add_mul(splat(UNIT), -1, scale, p.q));
+    const vec sum = scale + add_mul(splat(UNIT), -1, scale, p.q);
+#if defined(TABLES) && SHORT
+    return UNIT * (vec)_mm512_rcp14_ps((__m512)sum); /* NaN and infinity as a quotient has them */
+#else
+    return UNIT / sum;
+#endif
 }
 
 #ifdef TABLES
@@ -128,8 +139,9 @@ INLINE vec v_tanh(vec x) {
     const vec a = lesser(splat(FLAT), v_abs(x)), moved = a + TANH_START;
     const bits cell = (bits)moved >> (MANTISSA_BITS - 2);
     const vec from_edge = a - ((vec)(cell << (MANTISSA_BITS - 2)) - TANH_START);
-    vec y = LOOK_UP(TANH_TERMS[5], cell);
-    _Pragma("GCC unroll 8") for (int k = 4; k >= 0; k--) y = mul_add(y, from_edge, LOOK_UP(TANH_TERMS[k], cell));
+    const int last = (int)(sizeof(TANH_TERMS) / sizeof(*TANH_TERMS)) - 1;
+    vec y = LOOK_UP(TANH_TERMS[last], cell);
+    _Pragma("GCC unroll 8") for (int k = last - 1; k >= 0; k--) y = mul_add(y, from_edge, LOOK_UP(TANH_TERMS[k], cell));
     return signed_as(y, x);
 }
 #else

@@ -1,32 +1,61 @@
 /* Products: weights times rows, accumulated in registers. */
 
-/* What is multiplied: numbers as they are; or, with BF16, pairs of neighbours along the depth, rounded to bfloat16, which
- * one instruction multiplies and adds to a sum in float. */
+/* What is multiplied: numbers as they are; or, with BF16, pairs of neighbours along the depth, rounded to bfloat16. Tiles take
+ * 16 pairs at a time, so for them the depth is filled up with zeros. With SPLIT a number is two, its rounding and what that
+ * left over, rounded; the second ones stand behind all of the first. */
 #if BF16
 typedef uint32_t factor;
 typedef uint32_t factors __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
-#define DEPTH(K) (((K) + 1) / 2)
-#define OPERAND(K) DEPTH(K)
+typedef uint16_t halves __attribute__((vector_size(LANES * 2), aligned(2), may_alias));
+#if TILES
+#define PAIRS(K) (((K) + 31) / 32 * 16)
+#else
+#define PAIRS(K) (((K) + 1) / 2)
 INLINE factors all_of(factor x) { return x - (factors){0}; }
 INLINE vec product_sum(factors a, factors b, vec sum) { return (vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b); }
+#endif
+#define DEPTH(K) ((1 + SPLIT) * PAIRS(K))
+#define OPERAND(K) DEPTH(K)
+/* Round to the nearest bfloat16, ties to even; what is subnormal is 0, as the products of x86 have it. */
+INLINE halves halves_of(vec a) {
+#ifdef __AVX512BF16__
+    return (halves)_mm512_cvtneps_pbh((__m512)a);
+#else
+    const factors x = (factors)a, size = x & 0x7fffffffu, nearest = x + 0x7fff + (x >> 16 & 1);
+    const factors finite = (size < 0x00800000u ? x & 0x80000000u : nearest) >> 16;
+    return __builtin_convertvector(size > 0x7f800000u ? x >> 16 | 64 : finite, halves);
+#endif
+}
+INLINE factors widened(halves a) { return __builtin_convertvector(a, factors); }
+/* What is rounded: a number, or, as the second part of a split, what its rounding leaves over (nothing of an infinity). */
+INLINE vec split_part(vec a, int part) {
+    if (!part) return a;
+    const vec rest = a - (vec)(widened(halves_of(a)) << 16);
+    return choose(v_abs(rest) < INFINITY, rest, splat(0));
+}
 /* Round the K numbers of a row; an odd one gets a 0 beside it. */
 INLINE void narrow(factor *restrict to, const real *from, int64_t K) {
-    int64_t k = 0;
-    for (; k + LANES <= K; k += LANES, to += LANES / 2)
-        _mm256_storeu_si256((__m256i *)to, (__m256i)_mm512_cvtneps_pbh((__m512)load(from + k, LANES)));
-    if (k < K) {
-        const __m256bh pairs = _mm512_cvtneps_pbh((__m512)load(from + k, (int)(K - k)));
-        memcpy(to, &pairs, (size_t)DEPTH(K - k) * sizeof(factor));
+    for (int part = 0; part <= SPLIT; part++, to += PAIRS(K)) {
+        halves *pairs = (halves *)to;
+        int64_t k = 0;
+        for (; k + LANES <= K; k += LANES) *pairs++ = halves_of(split_part(load(from + k, LANES), part));
+        if (k < K) {
+            const halves last = halves_of(split_part(load(from + k, (int)(K - k)), part));
+            memcpy(pairs, &last, (size_t)((K - k + 1) / 2) * sizeof(factor));
+        }
+        memset(to + (K + 1) / 2, 0, (size_t)(PAIRS(K) - (K + 1) / 2) * sizeof(factor));
     }
 }
 #else
 typedef real factor;
 typedef vec factors;
 #define DEPTH(K) (K)
+#define OPERAND(K) (K)
 INLINE vec all_of(real x) { return splat(x); }
 INLINE vec product_sum(vec a, vec b, vec sum) { return mul_add(a, b, sum); }
 #endif
 
+#if !TILES
 /* out[m][v] += a[m][k] * w[k][v] for V vectors and M rows, P vectors in one pass, their accumulators in registers.
  * Not to be inlined: among the equations the compiler would run out of registers and spill accumulators. */
 #define PRODUCT(V, M, P)                                                                                      \
@@ -50,6 +79,7 @@ INLINE vec product_sum(vec a, vec b, vec sum) { return mul_add(a, b, sum); }
                 _Pragma("GCC unroll 8") for (int v = 0; v < P; v++) out[m * V + v] = acc[m][v];               \
         }                                                                                                     \
     }
+#endif
 
 /* Make rows columns: LANES vectors, two and two of them exchanging halves, quarters, ... */
 #if LANES == 16
@@ -79,35 +109,44 @@ static __attribute__((noinline, unused)) void transpose(vec *r) { EXCHANGE(1) EX
 
 /* Pack a gate's matrix [n, K], read by rows, as vector v of V: `to` [DEPTH(K), V, lanes] for the units from u0 on. */
 INLINE void pack_rows(factor *restrict to, const real *from, int64_t ld, int64_t n, int64_t K, int V, int64_t u0) {
-    const int units = u0 < n ? least(LANES, n - u0) : 0, deep = LANES * (BF16 + 1);
-    for (int64_t k0 = 0; k0 < K; k0 += deep, to += LANES * V * LANES) {
-        const int numbers = least(deep, K - k0);
-        vec r[LANES] = {0};
-        for (int lane = 0; lane < units; lane++) {
-            const real *p = from + (u0 + lane) * ld + k0;
+    const int units = u0 < n ? least(LANES, n - u0) : 0;
 #if BF16
-            const vec low = load(p, numbers), high = numbers > LANES ? load(p + LANES, numbers - LANES) : splat(0);
-            r[lane] = (vec)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
-#else
-            r[lane] = load(p, numbers);
-#endif
+    for (int part = 0; part <= SPLIT; part++)
+        for (int64_t k0 = 0; k0 < K; k0 += 2 * LANES) {
+            const int numbers = least(2 * LANES, K - k0);
+            union { halves half[2]; vec whole; } r[LANES];
+            memset(r, 0, sizeof(r));
+            for (int lane = 0; lane < units; lane++) {
+                const real *p = from + (u0 + lane) * ld + k0;
+                const vec high = numbers > LANES ? load(p + LANES, numbers - LANES) : splat(0);
+                r[lane].half[0] = halves_of(split_part(load(p, numbers), part));
+                r[lane].half[1] = halves_of(split_part(high, part));
+            }
+            transpose(&r->whole);
+            for (int k = 0; k < PAIRS(numbers); k++, to += V * LANES) *(vec *)to = r[k].whole;
         }
+#else
+    for (int64_t k0 = 0; k0 < K; k0 += LANES, to += LANES * V * LANES) {
+        const int numbers = least(LANES, K - k0);
+        vec r[LANES] = {0};
+        for (int lane = 0; lane < units; lane++) r[lane] = load(from + (u0 + lane) * ld + k0, numbers);
         transpose(r);
-        for (int k = 0; k < DEPTH(numbers); k++) *(vec *)(to + k * V * LANES) = r[k];
+        for (int k = 0; k < numbers; k++) *(vec *)(to + k * V * LANES) = r[k];
     }
+#endif
 }
 
 /* The same for a matrix [K, n] that is read by columns. */
 INLINE void pack_columns(factor *restrict to, const real *from, int64_t ld, int64_t n, int64_t K, int V, int64_t u0) {
     const int units = u0 < n ? least(LANES, n - u0) : 0;
 #if BF16
-    for (int64_t k = 0; k < K; k += 2, to += V * LANES) {
-        const real *p = from + k * ld + u0;
-        const vec first = units ? load(p, units) : splat(0), second = units && k + 1 < K ? load(p + ld, units) : splat(0);
-        const __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)first));
-        const __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)second));
-        *(factors *)to = (factors)low | (factors)high << 16;
-    }
+    for (int part = 0; part <= SPLIT; part++)
+        for (int64_t k = 0; k < 2 * PAIRS(K); k += 2, to += V * LANES) {
+            const real *p = from + k * ld + u0;
+            const vec low = units && k < K ? load(p, units) : splat(0);
+            const vec high = units && k + 1 < K ? load(p + ld, units) : splat(0);
+            *(factors *)to = widened(halves_of(split_part(low, part))) | widened(halves_of(split_part(high, part))) << 16;
+        }
 #else
     for (int64_t k = 0; k < K; k++) *(vec *)(to + k * V * LANES) = units ? load(from + k * ld + u0, units) : splat(0);
 #endif

@@ -1,8 +1,15 @@
 /* A kernel's arguments, the rows of a batch, and how they are shared out to threads. */
 
+/* The runtime that PyTorch takes its threads from. */
+typedef struct {
+    void (*parallel)(void (*)(void *), void *, unsigned, unsigned); /* run a function on so many threads, this one among them */
+    int (*present)(void);                                           /* in there: how many have come, which may be fewer */
+    int (*number)(void);                                            /* and which of them this one is */
+} pool;
+
 /* Every field is eight bytes wide, so that a caller can lay the whole out as an array of 64-bit numbers. */
 typedef struct {
-    void (*parallel)(void (*)(void *), void *, unsigned, unsigned); /* the thread pool's entry, or NULL */
+    const pool *pool; /* what starts threads, or NULL */
     int64_t threads, T, B;
     int64_t chunk;         /* how many steps are computed ahead at a time */
     int64_t direct;        /* few rows: weights are read where they lie, and not packed */
@@ -15,6 +22,7 @@ typedef struct {
     int64_t next;          /* the next piece of work that nobody has taken yet */
     int64_t failed;        /* set where memory ran out */
     int64_t start;         /* the way back: somebody wants the gradients of the states before the first step */
+    int64_t team;          /* how many of the threads go through one share of the rows together, each with a part of the units */
     const int64_t *size;   /* set by the call: where in `data` the following begin */
     void **at;
     const int64_t *stride;
@@ -27,6 +35,14 @@ typedef struct {
 typedef struct {
     int64_t from, every, count;
 } share;
+
+/* Share number `piece`, of as many as there are teams; its count is 0 or less where rows are fewer. */
+INLINE share rows_of(const arguments *a, int64_t piece) {
+    const int64_t pieces = a->threads / a->team, each = (a->B + pieces - 1) / pieces, left = a->B - piece * each;
+    /* With lengths rows come longest first: each share has long and short ones. */
+    if (a->length) return (share){piece, pieces, (a->B - piece + pieces - 1) / pieces};
+    return (share){piece * each, 1, left < each ? left : each};
+}
 
 /* One step of one row: step, row of the batch, row of the kept tensors. */
 typedef struct {
@@ -86,7 +102,9 @@ INLINE void add_to(double *sum, real *part, int64_t count) {
     for (int64_t u = 0; u < count; u++) sum[u] += part[u], part[u] = 0;
 }
 
-/* The work of `name`_share, in as many pieces as there are threads; whoever is there takes the next one. */
+/* The work of `name`_share, by `threads` / `team` teams. A team of one takes the next share that nobody has, with memory of
+ * its own. Larger teams need to be complete, for they wait for their members: where fewer threads have come than were
+ * asked for (nested calls, a limit of the runtime's), each of those works alone. */
 #define SHARES(name, SIZES, TENSORS)                                                                        \
     static void name##_places(arguments *a) {                                                               \
         a->size = a->data;                                                                                  \
@@ -94,30 +112,54 @@ INLINE void add_to(double *sum, real *part, int64_t count) {
         a->stride = a->data + SIZES + TENSORS;                                                              \
         a->pack = (void **)(a->data + SIZES + 3 * TENSORS);                                                 \
     }                                                                                                       \
+    static int64_t name##_team_bytes(const arguments *a) {                                                  \
+        return a->team * (int64_t)sizeof(meeting) + name##_bytes(a, rows_of(a, 0).count, a->team);          \
+    }                                                                                                       \
+    static void name##_member(arguments *a, int64_t piece, int64_t number, int64_t of) {                    \
+        const share s = rows_of(a, piece);                                                                  \
+        if (s.count <= 0) return;                                                                           \
+        char *team = a->team > 1 ? a->memory + piece * name##_team_bytes(a) : NULL, *memory = a->memory;    \
+        if (team) memory = team + a->team * (int64_t)sizeof(meeting);                                       \
+        else if (!memory) memory = aligned_alloc(64, (size_t)name##_bytes(a, s.count, 1));                  \
+        member me = {number, of, 0, PATIENCE, (meeting *)team};                                             \
+        if (memory) name##_share(a, s, piece, &me, memory);                                                 \
+        else a->failed = 1;                                                                                 \
+        if (!a->memory) free(memory);                                                                       \
+    }                                                                                                       \
     static void name##_worker(void *shared) {                                                               \
         arguments *a = shared;                                                                              \
-        const int64_t pieces = a->threads, each = (a->B + pieces - 1) / pieces;                             \
-        for (;;) {                                                                                          \
-            const int64_t piece = __atomic_fetch_add(&a->next, 1, __ATOMIC_RELAXED);                        \
-            if (piece >= pieces) return;                                                                    \
-            share s = {piece * each, 1, a->B - piece * each < each ? a->B - piece * each : each};           \
-            if (a->length) s = (share){piece, pieces, (a->B - piece + pieces - 1) / pieces}; /* long and short ones */ \
-            if (s.count <= 0) continue;                                                                     \
-            char *memory = a->memory ? a->memory : aligned_alloc(64, (size_t)name##_bytes(a, s.count));     \
-            if (memory) name##_share(a, s, piece, memory);                                                  \
-            else a->failed = 1;                                                                             \
-            if (!a->memory) free(memory);                                                                   \
+        if (a->team > 1 && a->pool->present() >= a->threads) {                                              \
+            /* By the thread's number: at the next call it has the same weights, still in its cache. */     \
+            const int64_t number = a->pool->number();                                                       \
+            if (number < a->threads) name##_member(a, number / a->team, number % a->team, a->team);         \
+            return;                                                                                         \
         }                                                                                                   \
+        for (int64_t piece; (piece = __atomic_fetch_add(&a->next, 1, __ATOMIC_RELAXED)) < a->threads / a->team;) \
+            name##_member(a, piece, 0, 1);                                                                  \
     }                                                                                                       \
     static void name##_in_parallel(arguments *a, void (*work)(void *)) {                                    \
         a->next = 0;                                                                                        \
-        if (a->threads > 1) a->parallel(work, a, (unsigned)a->threads, 0);                                  \
+        if (a->threads > 1) a->pool->parallel(work, a, (unsigned)a->threads, 0);                            \
         else work(a);                                                                                       \
+    }                                                                                                       \
+    static void name##_run(arguments *a) {                                                                  \
+        if (a->team <= 1) {                                                                                 \
+            name##_in_parallel(a, name##_worker);                                                           \
+            return;                                                                                         \
+        }                                                                                                   \
+        /* Before the threads start, for a member that has none could not tell the others. */               \
+        const int64_t teams = a->threads / a->team, each = name##_team_bytes(a);                            \
+        a->memory = aligned_alloc(64, (size_t)(teams * each));                                              \
+        if (!a->memory) { a->failed = 1; return; }                                                          \
+        for (int64_t i = 0; i < teams; i++) memset(a->memory + i * each, 0, (size_t)a->team * sizeof(meeting)); \
+        name##_in_parallel(a, name##_worker);                                                               \
+        free(a->memory);                                                                                    \
+        a->memory = NULL;                                                                                   \
     }                                                                                                       \
     /* For calls that come again and again: how much scratch memory they take. */                          \
     int64_t name##_memory(arguments *a) {                                                                   \
         name##_places(a);                                                                                   \
-        return name##_bytes(a, a->B);                                                                       \
+        return name##_bytes(a, a->B, 1);                                                                    \
     }
 
 /* The same, with weights that a call packs for itself unless they are given. */
@@ -136,7 +178,7 @@ INLINE void add_to(double *sum, real *part, int64_t count) {
             name##_pack_places(a, made);                                                                    \
             name##_in_parallel(a, name##_packer);                                                           \
         }                                                                                                   \
-        name##_in_parallel(a, name##_worker);                                                               \
+        name##_run(a);                                                                                      \
         free(made);                                                                                         \
     }                                                                                                       \
     /* For calls that come again and again: weights packed once for all. */                                 \
@@ -156,7 +198,7 @@ INLINE void add_to(double *sum, real *part, int64_t count) {
     SHARES(name, SIZES, TENSORS)                                                                            \
     void name(arguments *a) {                                                                               \
         name##_places(a);                                                                                   \
-        name##_in_parallel(a, name##_worker);                                                               \
+        name##_run(a);                                                                                      \
     }
 
 /* The layers of a stack: how many, where the address of the first one's input goes, or NULL, and each with its arguments. */

@@ -1,6 +1,7 @@
 /* Vectors: loads, stores, choices.
  *
- * REAL_IS_DOUBLE and LANES, how many reals a vector has, are defined before this; BF16 where products multiply bfloat16.
+ * REAL_IS_DOUBLE and LANES, how many reals a vector has, are defined before this; BF16 where products multiply bfloat16,
+ * besides TILES where they do so on tiles, and SPLIT where a real is two numbers in bfloat16.
  * The vectors are those of GCC and Clang, so one source serves AVX-512, AVX2, NEON and plain C.
  */
 #include <float.h>
@@ -12,6 +13,13 @@
 #ifndef BF16
 #define BF16 0
 #endif
+#ifndef TILES
+#define TILES 0
+#endif
+#ifndef SPLIT
+#define SPLIT 0
+#endif
+#define SHORT (BF16 && !SPLIT) /* functions of fewer digits: results that are rounded to bfloat16 do not tell */
 
 #if REAL_IS_DOUBLE
 typedef double real;

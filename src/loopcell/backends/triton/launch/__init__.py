@@ -1,0 +1,1 @@
+"""Calls of kernels on tensors."""

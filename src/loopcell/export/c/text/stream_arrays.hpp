@@ -1,0 +1,4 @@
+    {stream}() {{
+        {name}_init(&model_);
+        reset();
+    }}
