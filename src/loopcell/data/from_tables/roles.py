@@ -54,7 +54,7 @@ class Roles:
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
                 raise UsageError(f"{name} is a whole number from 1 up, got {value!r}")
-        if self.labels and not self.each_step:
+        if self.labels and not (self.each_step and self.of_steps):
             raise UsageError(
                 f"{listed(self.labels)} are several targets, which only the steps of a tagger have: name one column"
             )
