@@ -40,6 +40,15 @@ class ExportFlags:
     form: str
 
 
+OwnRows = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", help="A file with sequences, as the model was trained on; the check runs on them, else on drawn ones."
+    ),
+]
+Series = Annotated[str | None, typer.Option("--which", help="Forecasts: the name of the series, or its number from 0.")]
+
+
 def export(  # noqa: PLR0913 - a flag is an argument
     model: Annotated[Path, typer.Argument(help="A model file, or the folder of its run.")],
     to: Annotated[str, typer.Option("--to", help="What to write: c, wasm, onnx, torch.")],
@@ -75,17 +84,9 @@ def export(  # noqa: PLR0913 - a flag is an argument
     form: Annotated[
         str, typer.Option(help="ONNX: step for a file of one step, sequence for one of any count of steps.")
     ] = "step",
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            "--data",
-            help="A file with sequences, as the model was trained on; the check runs on them, else on drawn ones.",
-        ),
-    ] = None,
+    data: OwnRows = None,
     sample_rate: SampleRate = None,
-    series: Annotated[
-        str | None, typer.Option("--which", help="Forecasts: the name of the series, or its number from 0.")
-    ] = None,
+    series: Series = None,
     debug: Debug = False,
 ) -> None:
     """Write a model that takes one step at a time, for places without Python."""

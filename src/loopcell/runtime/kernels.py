@@ -25,14 +25,7 @@ from loopcell.backends.weights import WeightLayout, Weights
 from loopcell.equations.keys import Key
 from loopcell.errors import TensorError
 from loopcell.runtime.asked import demanded, refuse_fallback
-from loopcell.runtime.dispatch import (
-    are_plain,
-    described,
-    is_in_memory,
-    nothing_at_work,
-    observer,
-    transformation,
-)
+from loopcell.runtime.dispatch import are_plain, described, is_in_memory, nothing_at_work, observer, transformation
 from loopcell.runtime.obstacles import HIGHER_ORDER, Obstacle, not_built, observed_backward, other_tensor
 from loopcell.runtime.programs import Programs, kernels_of, why_not_built
 
