@@ -201,6 +201,7 @@ def test_torchs_operator_does_not_wait_for_lengths_where_triton_runs(monkeypatch
     def stands():
         return routes.obstacle("native", torch.device("cpu"), torch.float32, runner, lengths)
 
+    monkeypatch.setattr(on_triton, "obstacle", lambda *_: obstacles.MIXED)
     assert stands() is None
     monkeypatch.setattr(on_triton, "obstacle", lambda *_: None)
     assert stands() is obstacles.LENGTHS_ON_DEVICE
@@ -216,7 +217,7 @@ def test_dropout_that_nobody_knows_has_no_second_derivative():
 def test_each_obstacle_has_a_case():
     """An obstacle that is added gets a case here; the one that asks for the reference path excludes a demand."""
     made = {value for value in vars(obstacles).values() if isinstance(value, obstacles.Obstacle)}
-    others = {obstacles.REFERENCE_ASKED_FOR, obstacles.NO_TRITON, obstacles.DROPPED_TWICE, obstacles.LENGTHS_ON_DEVICE}
+    others = {obstacles.REFERENCE_ASKED_FOR, obstacles.DROPPED_TWICE, obstacles.LENGTHS_ON_DEVICE}
     assert made - others <= {*CASES.values(), *NATIVE.values()}
     makers = {
         name

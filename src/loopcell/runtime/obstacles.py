@@ -25,7 +25,6 @@ class Obstacle:
 _WITHOUT = 'run this part with backend("auto") or backend("reference")'
 
 REFERENCE_ASKED_FOR = Obstacle("it was asked for", 'ask for backend("auto") or backend("c")')
-NO_TRITON = Obstacle("Triton kernels are not there yet", _WITHOUT)
 NOT_NATIVE = Obstacle("torch has no operator for these equations", _WITHOUT)
 NO_CUDNN = Obstacle(
     "cuDNN does not take these tensors, or is off (torch.backends.cudnn.enabled)", f"turn it on, or {_WITHOUT}"

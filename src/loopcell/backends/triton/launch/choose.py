@@ -54,6 +54,8 @@ _WIDEST_STREAMED, _WIDEST_HELD = 512, 1024
 
 _DEEPEST_HELD = 256
 """The depth of a product up to which a block's weights are held as one: more take minutes to compile."""
+_LONG_STEP = 60
+"""Values of a step, beyond which a block is half as wide: the reverse step of an LSTM has fewer."""
 _MOST_NUMBERS = 1024
 """Of a block [rows, units]: with more, the values of a step did not fit into the registers of the cells tried."""
 
@@ -98,15 +100,20 @@ def choose(
         most //= 2
     if block_of(width) <= most and weights <= limits.shared:
         return KernelChoice("resident", warps=4 if block_of(width) <= 32 else 8)
-    units = 64 if itemsize <= 4 else 32
+    units = 64 if itemsize <= 4 and not _is_long(loop) else 32
     if steps == 1:
         return KernelChoice("stepped", units=units)
     held = _persistent(loop, sizes, batch, itemsize, limits, width)
     if held is not None:
         return held
     if width <= _WIDEST_STREAMED and -(-batch // 16) * 2 >= limits.processors:
-        return KernelChoice("streamed", units=units)
+        return KernelChoice("streamed", units=units, depth=64 if itemsize == 2 else 32)
     return KernelChoice("stepped", units=units)
+
+
+def _is_long(loop: Loop) -> bool:
+    """Say whether a step has so many values, as that of a layer norm, that fewer units fit into the registers."""
+    return len(loop.graph.nodes) > _LONG_STEP
 
 
 def _persistent(
@@ -132,6 +139,7 @@ def _persistent(
             # Beside the weights, an operand of one product waits in shared memory.
             fits = itemsize * (depth * units + rows * block_of(width)) <= limits.shared
             if programs <= limits.processors and fits and rows * units <= _MOST_NUMBERS:
-                warps = 4 if rows * units <= 256 else 8
+                # So many that no number of a step goes to the stack, in the cells that were compiled.
+                warps = min(8, max(4 if held or _is_long(loop) else 2, rows * units // 128))
                 return KernelChoice("persistent", rows=rows, units=units, warps=warps, held=held)
     return None
