@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.processes import ProcessError, run_module, thread_settings
 from benchmarks.report import report
-from benchmarks.results import RESULTS, SuiteFile, heading
+from benchmarks.results import MACHINES, SuiteFile, heading, of_this_machine
 from benchmarks.suites import SUITES
 from benchmarks.suites.part import Part, Row
 
@@ -120,7 +120,9 @@ def options() -> argparse.ArgumentParser:
         default="wall",
         help="cpu: where others use the machine too; one thread only",
     )
-    parser.add_argument("--to", type=Path, metavar="FOLDER", help="where results go (benchmarks/results)")
+    parser.add_argument(
+        "--to", type=Path, metavar="FOLDER", help="where results go (benchmarks/results/machines/ and this one's name)"
+    )
     parser.add_argument("--report", action="store_true", help="measure nothing; judge and draw what is there")
     return parser
 
@@ -129,10 +131,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and report; 1 if a part failed or had to wait."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the part which is being measured ends too
     asked: Any = options().parse_args(arguments)
-    usual = RESULTS if asked.clock == "wall" and not asked.quick else QUICK_RESULTS
+    usual = of_this_machine() if asked.clock == "wall" and not asked.quick else QUICK_RESULTS
     run = Run(asked.to or usual, asked.quick, asked.clock, asked.again, asked.minutes)
     left = [] if asked.report else measure(wanted(asked.suites, asked.only, asked.clock), run)
-    report(run.folder, is_published=run.folder == RESULTS)
+    report(run.folder, is_published=run.folder.parent == MACHINES)
     print(*left, sep="\n")
     return 1 if left else 0
 

@@ -2,6 +2,7 @@
 
     python -m benchmarks.accuracy                all 2^32 floats, half an hour; it can be stopped, and goes on
     python -m benchmarks.accuracy --every 1009   every 1009th; written nowhere
+    python -m benchmarks.accuracy --bf16         the functions of kernels in bfloat16, on all 2^16 numbers; seconds
 
 Errors are in units in the last place (ulp) of the float nearest to the exact value; 0.5 is what rounding itself costs.
 The C library's double precision stands in for the exact value: its own error is some 2^-29 of such a unit, and at each
@@ -27,12 +28,14 @@ from torch import Tensor
 
 from benchmarks.functions import built_for
 from benchmarks.results import RESULTS, SuiteFile, heading
-from loopcell.backends.c import compiler
+from loopcell.backends.c import Factors, compiler
 from loopcell.backends.c.launch.functions import Functions
 from loopcell.backends.c.toolchain.target import TARGETS
 
 BOUNDS = {"exp": 2.0, "sigmoid": 2.0, "tanh": 2.0, "log": 2.0, "softplus": 4.0, "sqrt": 0.5}
 """What is promised, in ulp."""
+BF16_BOUND = 0.51
+"""What is promised of results in bfloat16, in its own units: 0.5 is what rounding alone costs."""
 
 FLOATS = 1 << 32
 BLOCK = 1 << 20
@@ -150,11 +153,47 @@ def rows(op: str, found: dict[str, Worst], inputs: int) -> list[dict[str, Any]]:
     return made
 
 
+def bf16_rows(library: ctypes.CDLL, op: str, functions: Functions) -> list[dict[str, Any]]:
+    """Return the worst error on all numbers in bfloat16: before results are rounded to it, and after, in its units."""
+    x = (torch.arange(1 << 16, dtype=torch.int32) << 16).view(torch.float32)
+    x = x[x.isfinite()].contiguous()
+    exact = torch.empty(len(x), dtype=torch.float64)
+    library[f"exact_{op}"](pointer(x), ctypes.c_int64(len(x)), pointer(exact))
+    y = functions(op, x)
+    near = exact.abs() <= torch.finfo(torch.bfloat16).max
+    if not torch.equal(y[~near].bfloat16().nan_to_num(7), exact[~near].bfloat16().nan_to_num(7)):
+        raise SystemExit(f"{op}: a wrong NaN or infinity")
+    size = exact[near].abs().clamp(min=2.0**-126)
+    unit = 2.0 ** (torch.frexp(size).exponent.double() - 8)
+    rounded, where = ((y[near].bfloat16().double() - exact[near]).abs() / unit).max(0)
+    relative = ((y[near].double() - exact[near]).abs() / size).max()
+    at = x[near][where]
+    print(f"{op:9} {rounded:.4f} units of bfloat16 at {at:g}; 2^{relative.log2():.1f} before rounding", flush=True)
+    if rounded > BF16_BOUND:
+        raise SystemExit(f"{op} is promised within {BF16_BOUND} units of bfloat16")
+    found = {"input": float(at).hex(), "relative_before_rounding": float(f"{relative:.3g}")}
+    return [{"worst_units": round(float(rounded), 4), **found}]
+
+
+def measure_bf16() -> None:
+    """Run the functions of kernels whose operands are rounded to bfloat16, print and write."""
+    about = heading(command="python -m benchmarks.accuracy --bf16", dtype="bfloat16", bound_units=BF16_BOUND)
+    file = SuiteFile(RESULTS / "accuracy_bf16.json", about)
+    library, functions = reference(), Functions(torch.float32, Factors.TILES)
+    for op in BOUNDS:
+        file.add(op, bf16_rows(library, op, functions))
+
+
 def main() -> None:
     """Run every function, print and write."""
     options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     options.add_argument("--every", type=int, default=1, help="1 for all floats; others are not written down")
-    every: int = options.parse_args().every
+    options.add_argument("--bf16", action="store_true", help="the functions of kernels in bfloat16")
+    asked = options.parse_args()
+    if asked.bf16:
+        measure_bf16()
+        return
+    every: int = asked.every
     inputs = -(-FLOATS // every)
     about = heading(command="python -m benchmarks.accuracy", dtype="float32", inputs=inputs, bounds_ulp=BOUNDS)
     file = SuiteFile(RESULTS / "accuracy.json", about)

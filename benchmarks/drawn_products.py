@@ -1,13 +1,14 @@
 """Drawn cells whose products are narrow: kernels on tiles beside equations that round where the kernels round.
 
-The tiles are those of AMX where `LOOPCELL_BF16=amx` asks for them, and of the model of AMX in C with `model`. What narrow
-products may change follows from the case: how far the equations in float64 move when every product has its operands rounded.
-Kernels may be a few times as far from the rounded equations. Where rounding decides something else (a number half way between
-two of bfloat16, the edge of a `where`), two right answers differ by more; so a case is run on other data before it fails.
+The tiles are those of the model of AMX in C, or with `LOOPCELL_BF16=amx` of AMX. What narrow products may change
+follows from the case: how far the equations in float64 move when every product has its operands rounded. Kernels may
+be a few times as far from the rounded equations. Where rounding decides something else (a number half way between two
+of bfloat16, the edge of a `where`), two right answers differ by more; so a case is run on other data before it fails.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,14 +32,14 @@ _PLAIN: dict[Any, Product] = {_ATEN.mm.default: torch.mm, _ATEN.bmm.default: tor
 _ADDED: dict[Any, Product] = {_ATEN.addmm.default: torch.mm, _ATEN.baddbmm.default: torch.bmm}
 
 
-class Rounded(TorchDispatchMode):
-    """Give products, those of a gradient included, the operands that kernels have: "high" in two parts, "medium" in one."""
+class Rounded(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has no types for it
+    """Give products, those of gradients too, the operands that kernels have: "high" in two parts, "medium" in one."""
 
     def __init__(self, precision: str) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch has no types for it
         self._split = precision == "high"
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:  # noqa: ARG002
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
         if func in _PLAIN:
             return self._product(_PLAIN[func], *args)
         if func in _ADDED and not kwargs:
@@ -98,6 +99,6 @@ def _difference(form: Form, precision: str, seed: int) -> str:
         by_rounding, by_float32 = error(expected, truth[name]), error(coarse[name], truth[name])
         allowed = max(TOLERANCES[precision], SPREAD * by_rounding, FACTOR * by_float32)
         off = error(found[name], expected)
-        if not (off <= allowed or by_float32 != by_float32):
+        if not (off <= allowed or math.isnan(by_float32)):
             return f"{name} with {precision} products is off by {off:.3g} ({allowed:.3g} is allowed)"
     return ""

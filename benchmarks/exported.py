@@ -1,10 +1,11 @@
 """Models exported to C: errors and speed: `python -m benchmarks.exported`, into exported.json.
 
 Errors: every cell through every compiler that is there, without and with optimisation, in plain C and over vectors, on
-another processor through an emulator. Memory: what a Cortex-M4 needs for a GRU, as its compiler says. Speed: a step of
+another processor through an emulator. Memory: what a Cortex-M4 needs for a GRU, as its compiler says. Fixed point: the
+error of every cell. Speed: a step of
 an LSTM and of a GRU beside ONNX Runtime, PyTorch, our own stepper and the time to read the weights once.
 
-    --only errors, --only memory, --only speed    one part
+    --only errors, --only memory, --only fixed, --only speed    one part
     --quick                                       to see that everything works
 """
 
@@ -18,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
 from benchmarks import roof
@@ -29,11 +31,13 @@ from benchmarks.peers.find import peers
 from benchmarks.results import RESULTS, SuiteFile, heading
 from benchmarks.task import Task, make_task
 from loopcell import GRU, cells
-from loopcell.export import step_model_of
+from loopcell.export import StepCheck, step_model_of
 from loopcell.export.c.compiled import STRICT
+from loopcell.export.c.fixed.record import fixed_source, record_fixed
 from loopcell.export.c.product import product_form
 from loopcell.export.c.report import code_bytes, stack_bytes
 from loopcell.export.c.source import CSource
+from loopcell.export.drawn import drawn
 from tests.export.c.models import network, prove, source_of
 
 HIDDEN = (32, 64, 128, 256, 512)
@@ -89,11 +93,12 @@ def errors(builds: tuple[Build, ...] = BUILDS) -> Iterator[dict[str, Any]]:
 def memory() -> Iterator[dict[str, Any]]:
     """Yield what a GRU of 16 inputs takes on a Cortex-M4, with each kind of weights."""
     compiler = shutil.which("arm-none-eabi-gcc")
-    for weights in ("float32", "bfloat16", "int8"):
+    for weights in ("float32", "bfloat16", "int8", "fixed int16", "fixed int8"):
         for hidden in (32, 64, 128):
-            source = CSource(step_model_of(GRU(16, hidden)), "net", product_form("plain", weights))
+            source = _small(hidden, weights)
             row: dict[str, Any] = {"weights": weights, "hidden": hidden, "weight_bytes": source.weight_bytes}
-            row |= {"state_bytes": 4 * sum(size for _, size in source.states), "buffer_bytes": source.buffer_bytes}
+            row["state_bytes"] = source.number_bytes * sum(size for _, size in source.states)
+            row["buffer_bytes"] = source.buffer_bytes
             if compiler is not None:
                 with tempfile.TemporaryDirectory(prefix="loopcell-") as scratch:
                     folder = Path(scratch)
@@ -102,6 +107,29 @@ def memory() -> Iterator[dict[str, Any]]:
                     row["stack_bytes"] = stack_bytes(source, (compiler, *STRICT, *M4), folder)
                     row["code_bytes"] = code_bytes(folder / "net.o", "arm-none-eabi-size")
             yield row
+
+
+def fixed(steps: int = 200) -> Iterator[dict[str, Any]]:
+    """Yield the error of every cell in fixed point, against the model in double precision, over so many steps."""
+    for weights in ("int16", "int8"):
+        found = {}
+        for name in cells.names():
+            torch.manual_seed(0)
+            step = step_model_of(network(name, hidden_size=17))
+            # No times before 0: the logarithm of a time is what one of the cells takes.
+            data = {key: np.abs(values) for key, values in drawn(step, steps).items()}
+            source, inputs = fixed_source(step, "net", weights, "arrays", data)
+            found[name] = record_fixed(source, StepCheck(inputs), inputs).narrowing
+        yield {"weights": weights, "error": max(found.values()), "cells": found}
+
+
+def _small(hidden: int, weights: str) -> CSource:
+    """Return a GRU in C, with the weights of floats or in fixed point."""
+    step = step_model_of(GRU(16, hidden))
+    arithmetic, _, narrow = weights.rpartition(" ")
+    if arithmetic:
+        return fixed_source(step, "net", narrow, "arrays", drawn(step, 64))[0]
+    return CSource(step, "net", product_form("plain", weights))
 
 
 def speed(hidden: tuple[int, ...], settings: Settings) -> Iterator[dict[str, Any]]:
@@ -133,12 +161,13 @@ def _step_bound(task: Task, truth: Observed, peer: Any) -> Entry:
 def main() -> None:
     """Measure what was asked for and write the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=["errors", "memory", "speed"])
+    parser.add_argument("--only", choices=["errors", "memory", "fixed", "speed"])
     parser.add_argument("--quick", action="store_true")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     settings = Settings(QUICK if asked.quick else Patience())
     parts = {"errors": lambda: errors(BUILDS[:1] if asked.quick else BUILDS), "memory": memory}
+    parts["fixed"] = lambda: fixed(20 if asked.quick else 200)
     parts["speed"] = lambda: speed(HIDDEN[:1] if asked.quick else HIDDEN, settings)
     file = SuiteFile(
         RESULTS.parent / "quick" / "exported.json" if asked.quick else RESULTS / "exported.json", heading()

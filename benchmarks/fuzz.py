@@ -6,7 +6,8 @@
 
 What costs is compiling, a library for each cell and dtype. So each cell is tried in several forms (`--forms`), and
 cells and cases are counted apart. LOOPCELL_CFLAGS=-O1 or -O0 in the environment makes it quicker, and the result says
-so. Narrow products run on the model of AMX, or with LOOPCELL_BF16=amx on AMX. A batch is a process with a cache of its own, so that a crash is one cell's failure and not the end.
+so. Narrow products run on the model of AMX, or with LOOPCELL_BF16=amx on AMX. A batch is a process with a cache of its
+own, so that a crash is one cell's failure and not the end.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.drawn_products import TOLERANCES, unit
 from benchmarks.processes import environment
-from benchmarks.results import RESULTS, SuiteFile, heading, rows_of
+from benchmarks.results import SuiteFile, heading, of_this_machine, rows_of
 
 CELLS_A_BATCH, SLOWEST_CELL = 10, 60.0
 """Seconds that a cell may take on average before its batch counts as hanging."""
@@ -155,11 +156,12 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=7.0, help="begin no batch after so many")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seed", type=int, help="only this cell, in this process")
-    parser.add_argument("--to", type=Path, default=RESULTS, metavar="FOLDER", help="where the result goes")
+    parser.add_argument("--to", type=Path, default=of_this_machine(), metavar="FOLDER", help="where the result goes")
     asked = parser.parse_args()
     if asked.seed is not None:
         return show(asked.seed, asked.forms, asked.precision)
-    batches = [Batch(number, asked.forms, asked.precision) for number in range(-(-asked.cases // (CELLS_A_BATCH * asked.forms)))]
+    count = -(-asked.cases // (CELLS_A_BATCH * asked.forms))
+    batches = [Batch(number, asked.forms, asked.precision) for number in range(count)]
     name = "fuzz" if asked.precision == "highest" else f"fuzz_{asked.precision}"
     about = {} if asked.precision == "highest" else {"precision": asked.precision, "unit": unit()}
     file = SuiteFile(asked.to / f"{name}.json", heading(**about))

@@ -1,6 +1,6 @@
 """Some drawn cells in this process, a line of JSON each.
 
-    python -m benchmarks.fuzz_batch FIRST CELLS FORMS PRECISION FILE
+The command is `python -m benchmarks.fuzz_batch FIRST CELLS FORMS PRECISION FILE`.
 """
 
 from __future__ import annotations

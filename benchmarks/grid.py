@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 
@@ -45,7 +46,16 @@ SHAPES = (
 )
 LARGE = tuple(one for one in SHAPES if one.is_large)
 WIDE = tuple(one for one in SHAPES if one.B >= 32)
-THREADS = (1, 2)
+NARROW = (Shape(100, 1, 256, 256), Shape(1000, 1, 256, 256), Shape(100, 1, 512, 512))
+"""One row, whose steps are work enough for several threads."""
+
+
+def threads_on(cores: int) -> tuple[int, ...]:
+    """Return the numbers of threads that are measured on a machine: as many of them as there are cores."""
+    return tuple(number for number in (1, 2, 4, 8) if number <= max(1, cores))
+
+
+THREADS = threads_on(os.cpu_count() or 1)
 
 
 def flops(cell: str, sizes: Shape) -> int:

@@ -6,8 +6,10 @@ import hashlib
 import importlib.metadata
 import os
 import platform
+import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,18 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         **{name: version(name) for name in LIBRARIES},
     }
+
+
+def title(about: Mapping[str, Any]) -> str:
+    """Return a machine's name for readers."""
+    return f"{about.get('processor')}, {about.get('cores')} cores ({about.get('vectors')})"
+
+
+def slug(about: Mapping[str, Any]) -> str:
+    """Return a machine's name for a folder: the processor as far as it is known, and nothing that an update changes."""
+    caches = [f"{name.split()[0]} {size}" for name, size in about["caches"].items() if name.endswith("Unified")]
+    words = " ".join([about["processor"], f"{about['cores']} cores", about["vectors"], *caches])
+    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
 
 
 def version(name: str) -> str | None:

@@ -28,6 +28,8 @@ STEPS, INPUTS = 64, 64
 EXAMPLE = STEPS * INPUTS * 4  # bytes
 LAYOUTS = ("rows", "units")
 WARM = 512  # examples of the training that comes first
+GROUP = {"rows": 100, "units": 2000}
+"""Examples of a row group: a reader holds what a file says of all its groups, which of few rows each is a lot."""
 
 
 def write_examples(path: Path, layout: str, count: int) -> None:
@@ -49,8 +51,8 @@ def _tables(layout: str, count: int) -> Iterator[Any]:
     import pyarrow as pa
 
     random = np.random.default_rng(0)
-    for start in range(0, count, 100):
-        some = min(100, count - start)
+    for start in range(0, count, GROUP[layout]):
+        some = min(GROUP[layout], count - start)
         label = random.integers(0, 2, some)
         values = random.standard_normal((some, STEPS, INPUTS), np.float32)
         values[:, :, 0] += label[:, None]

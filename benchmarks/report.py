@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import geometric_mean
 from typing import Any
 
-from benchmarks.grid import CELLS, SHAPES, THREADS, Shape
+from benchmarks import tables
+from benchmarks.machine import title
 from benchmarks.plot import draw
 from benchmarks.results import read, rows_of, write
-from benchmarks.suites.part import Row
+from benchmarks.tables import markdown, number
 from benchmarks.targets import TARGETS
 from benchmarks.verdict import Measured, Verdict, judge
 from loopcell.files import atomic_write
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "speed.md"
-PLOT = ROOT / "docs" / "images" / "speed.png"
+PLOTS = ROOT / "docs" / "images"
 FRONT = {  # the front pages, with the words of their table
     ROOT / "README.md": ("their time over loopcell's", "over sequences", "one step", "forward", "training"),
     ROOT / "README.ko.md": ("loopcell의 시간에 대한 배수", "시퀀스", "한 스텝", "정방향", "학습"),
@@ -27,36 +28,84 @@ NAMED = 6
 """How many cases a verdict names."""
 
 
+@dataclass(frozen=True)
+class Judged:
+    """The results of one machine, and what they say of the targets.
+
+    Attributes:
+        measured: all rows.
+        verdicts: on every target.
+        codes: the state of the code that each suite was measured on.
+        folder: where the files are.
+    """
+
+    measured: Measured
+    verdicts: Sequence[Verdict]
+    codes: Mapping[str, str]
+    folder: Path
+
+    @property
+    def title(self) -> str:
+        """The machine's name for readers."""
+        return title(self.measured.machine)
+
+
+def judged(folder: Path) -> Judged:
+    """Read the result files of a machine, and judge them."""
+    paths = sorted(path for path in folder.glob("*.json") if "parts" in read(path))
+    machine: dict[str, Any] = next((read(path)["machine"] for path in paths), {})
+    measured = Measured({path.stem: rows_of(path) for path in paths}, machine)
+    codes = {path.stem: read(path)["code"] for path in paths}
+    return Judged(measured, [judge(target, measured) for target in TARGETS], codes, folder)
+
+
 def report(folder: Path, *, is_published: bool) -> None:
     """Judge the results in a folder, print the verdicts, and write them to `targets.json` there.
 
     Args:
         folder: where the suites' result files are.
-        is_published: these are the project's own figures: the page of the documentation shows them.
+        is_published: these are the project's own figures: the page of the documentation shows them, beside those of
+            other machines.
     """
-    paths = sorted(path for path in folder.glob("*.json") if "parts" in read(path))
-    machine: dict[str, Any] = next((read(path)["machine"] for path in paths), {})
-    measured = Measured({path.stem: rows_of(path) for path in paths}, machine)
-    verdicts = [judge(target, measured) for target in TARGETS]
-    content = {"machine": machine, "code": _codes(paths), "targets": [*map(as_json, verdicts)]}
-    write(folder / "targets.json", {**content, "disturbed": disturbed(measured)})
-    print(*lines(verdicts), quiet_line(measured), sep="\n")
+    found = judged(folder)
+    content = {"machine": found.measured.machine, "code": found.codes, "targets": [*map(as_json, found.verdicts)]}
+    write(folder / "targets.json", {**content, "disturbed": disturbed(found.measured)})
+    print(*lines(found.verdicts), quiet_line(found.measured), sep="\n")
     if is_published:
-        publish(measured, verdicts)
+        publish([judged(path) for path in sorted(folder.parent.iterdir()) if path.is_dir()])
 
 
-def publish(measured: Measured, verdicts: Sequence[Verdict]) -> None:
-    """Put tables and the plot into the documentation."""
-    grid = measured.rows.get("grid", ())
-    draw(grid, PLOT)
-    tables = [f"{threads} thread{'s' if threads > 1 else ''}:\n\n{table(grid, threads)}" for threads in THREADS]
+def publish(machines: Sequence[Judged]) -> None:
+    """Put tables and plots of all machines into the documentation; the front pages show the first one."""
+    grids = {machine.title: machine.measured.rows.get("grid", ()) for machine in machines}
     for page, words in FRONT.items():
-        insert(page, "summary", summary(grid, words))
-    insert(PAGE, "machine", f"{machine_line(measured.machine)} {quiet_line(measured)}")
-    insert(PAGE, "targets", targets_table(verdicts))
-    picture = f"![Times over loopcell's, by cell and size](images/{PLOT.name})"
-    insert(PAGE, "grid", "\n\n".join([picture, *tables]))
-    insert(PAGE, "steps", step_table(measured.rows.get("step", ())))
+        insert(page, "summary", tables.summary(grids[machines[0].title], words))
+    insert(PAGE, "means", tables.side_by_side(grids, FRONT[ROOT / "README.md"]))
+    about = (f"{machine_line(machine.measured.machine)} {quiet_line(machine.measured)}" for machine in machines)
+    insert(PAGE, "machine", "\n\n".join(about))
+    blocks: dict[str, Callable[[Judged], str]] = {
+        "targets": lambda machine: targets_table(machine.verdicts),
+        "grid": grid_block,
+        "half": lambda machine: tables.half_table(machine.measured.rows.get("bf16", ())),
+        "teams": lambda machine: tables.team_table(machine.measured.rows.get("teams", ())),
+        "scaling": lambda machine: tables.scaling_table(machine.measured.rows.get("scaling", ())),
+        "steps": lambda machine: tables.step_table(machine.measured.rows.get("step", ())),
+    }
+    for name, block in blocks.items():
+        insert(PAGE, name, "\n\n".join(f"**{machine.title}**\n\n{block(machine)}" for machine in machines))
+
+
+def grid_block(machine: Judged) -> str:
+    """Draw a machine's plot, and return it with a table for every number of threads."""
+    grid = machine.measured.rows.get("grid", ())
+    if not grid:
+        return tables.NOT_YET
+    picture = PLOTS / f"speed-{machine.folder.name}.png"
+    draw(grid, picture)
+    parts = [f"![Times over loopcell's, by cell and size, on {machine.title}](images/{picture.name})"]
+    numbers = sorted({row["threads"] for row in grid})
+    parts += [f"{number} thread{'s' if number > 1 else ''}:\n\n{tables.table(grid, number)}" for number in numbers]
+    return "\n\n".join(parts)
 
 
 def as_json(verdict: Verdict) -> dict[str, Any]:
@@ -113,79 +162,6 @@ def _first(texts: Sequence[str], of: int) -> str:
     return "; ".join(texts[:NAMED]) + (f"; and {more} more of {of}" if more > 0 else "")
 
 
-def number(value: float) -> str:
-    """Return three figures, or a whole number."""
-    return f"{value:.0f}" if value >= 1000 or value == int(value) else f"{value:.3g}"
-
-
-PEERS = ("torch.nn", "JAX", "ONNX Runtime", "reference")
-
-
-def table(grid: Sequence[Row], threads: int) -> str:
-    """Return the grid as Markdown: our milliseconds, and everybody else's time over ours."""
-    found = {
-        (row["cell"], row["job"], Shape(*(row[axis] for axis in "TBIH"))): row
-        for row in grid
-        if row["threads"] == threads
-    }
-    head = ["", "T, B, I, H", *(f"{job}, {what}" for job in ("forward", "training") for what in ("ms", *PEERS))]
-    del head[2 + 1 + len(PEERS) + 1 + PEERS.index("ONNX Runtime")]  # it trains none
-    body = []
-    for cell in CELLS:
-        for sizes in SHAPES:
-            forward, training = (found.get((cell, job, sizes)) for job in ("forward", "training"))
-            cells = [*cells_of(forward, PEERS), *cells_of(training, [name for name in PEERS if name != "ONNX Runtime"])]
-            body.append([cell, str(sizes).replace(",", ", "), *cells])
-    return markdown(head, body)
-
-
-def summary(grid: Sequence[Row], words: tuple[str, str, str, str, str]) -> str:
-    """Geometric means of everybody's time over ours as Markdown: sequences cell by cell, and calls of a single step.
-
-    Args:
-        grid: the rows.
-        words: the first heading, "over sequences", "one step", and the two jobs.
-    """
-    head, over_sequences, one_step, *jobs = words
-    body = []
-    for cell in (*CELLS, None):
-        for job, word in zip(("forward", "training"), jobs, strict=True):
-            name, of = (f"{cell.upper()}, {over_sequences}", {cell}) if cell else (one_step, {*CELLS})
-            rows = [row for row in grid if row["job"] == job and row["cell"] in of and (row["T"] == 1) == (not cell)]
-            body.append([f"{name}, {word}", *(_mean_ratio(rows, peer) for peer in PEERS[:3])])
-    return markdown([head, *PEERS[:3]], body)
-
-
-def _mean_ratio(rows: Iterable[Row], peer: str) -> str:
-    ratios = [row["ratios"][peer]["median"] for row in rows if peer in row["ratios"]]
-    return f"{geometric_mean(ratios):.2f}" if ratios else ""
-
-
-def cells_of(row: Row | None, names: Sequence[str]) -> list[str]:
-    """Return one row's milliseconds and ratios; nothing where there is no figure."""
-    if row is None or "loopcell" not in row["times"]:
-        return [""] * (1 + len(names))
-    ratios = row["ratios"]
-    return [
-        f"{row['times']['loopcell']['median']:.3g}",
-        *(f"{ratios[name]['median']:.2f}" if name in ratios else "" for name in names),
-    ]
-
-
-STEPPERS = ("torch.nn", "torch.nn cell", "JAX", "ONNX Runtime", "ONNX Runtime, bound memory", "reading the weights")
-
-
-def step_table(steps: Sequence[Row]) -> str:
-    """Return single steps as Markdown: our microseconds, and everybody else's time over ours."""
-    head = ["", "H", "us", *STEPPERS]
-    body = []
-    for row in steps:
-        if "loopcell" in row["times"]:
-            times = [f"{row['ratios'][name]['median']:.3g}" if name in row["ratios"] else "" for name in STEPPERS]
-            body.append([row["cell"], str(row["H"]), f"{1e3 * row['times']['loopcell']['median']:.3g}", *times])
-    return markdown(head, body) if body else "Not measured yet."
-
-
 UNDISTURBED = 0.95
 """The least part of a core that a process with one thread has, where nobody else wants it."""
 
@@ -219,12 +195,6 @@ def machine_line(machine: Mapping[str, Any]) -> str:
     )
 
 
-def markdown(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """Return a table."""
-    rows = [head, ["---"] * len(head), *body]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
 def insert(page: Path, name: str, text: str) -> None:
     """Replace what stands between `<!-- figures: NAME -->` and `<!-- figures: end -->`."""
     before = page.read_text(encoding="utf-8")
@@ -234,8 +204,3 @@ def insert(page: Path, name: str, text: str) -> None:
         raise SystemExit(f"{page} has {count} places for the figures of {name!r}, and should have one")
     with atomic_write(page) as temporary:
         temporary.write_text(after, encoding="utf-8")
-
-
-def _codes(paths: Iterable[Path]) -> dict[str, str]:
-    """Return the state of the code that each file was measured on."""
-    return {path.stem: read(path)["code"] for path in paths}

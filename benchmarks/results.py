@@ -1,4 +1,8 @@
-"""Result files: `results/NAME.json`, one a suite, each from one machine and one state of the code."""
+"""Result files: NAME.json, one a suite, each from one machine and one state of the code.
+
+What is right or wrong everywhere lies in `results/`; what takes time lies in `results/machines/`, in a folder for each
+machine, so that no machine's figures take the place of another's.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import code, machine
+from benchmarks.machine import code, machine, slug
 from loopcell.files import atomic_write
 
 RESULTS = Path(__file__).parent / "results"
+MACHINES = RESULTS / "machines"
+"""What depends on the machine: a folder each, side by side."""
+
+
+def of_this_machine() -> Path:
+    """Return the folder of this machine's results."""
+    return MACHINES / slug(machine())
 
 
 def heading(**about: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from statistics import geometric_mean
 
 from benchmarks import roof, startup as first_result
-from benchmarks.grid import CELLS, LARGE, SHAPES, THREADS, WIDE, Shape
+from benchmarks.grid import CELLS, LARGE, NARROW, SHAPES, WIDE, Shape, threads_on
 from benchmarks.peers import python_loop
 from benchmarks.suites import bf16, custom, memory, ragged, stacked, startup, threads
 from benchmarks.verdict import Cases, Figure, Measured, Number, Target, over, share_of, slower_than
@@ -21,7 +21,16 @@ Figures = Callable[[Measured], list[Figure]]
 
 def grid(number: Number, jobs: Sequence[str], cells: Sequence[str] = CELLS, sizes: Sequence[Shape] = SHAPES) -> Figures:
     """Return figures of the grid, at every number of threads."""
-    return Cases("grid", cells, sizes, jobs, THREADS).figures(number)
+
+    def found(measured: Measured) -> list[Figure]:
+        return Cases("grid", cells, sizes, jobs, threads_of(measured)).figures(number)(measured)
+
+    return found
+
+
+def threads_of(measured: Measured) -> tuple[int, ...]:
+    """Return the numbers of threads that a machine has cores for."""
+    return threads_on(int(measured.machine.get("cores", 2)))
 
 
 def on_amx(figures: Figures) -> Figures:
@@ -53,13 +62,18 @@ def mean(cell: str, job: str, bar: float) -> Target:
 
 def of_roof(job: str, bar: float) -> Target:
     """Return the share of the products' roof."""
-    figures = Cases("grid", CELLS, LARGE, (job,), THREADS).figures(share_of(roof.PRODUCT, roof.CUBE))
+    figures = grid(share_of(roof.PRODUCT, roof.CUBE), (job,), CELLS, LARGE)
     return Target(f"{job}, share of the measured roof of products, H >= 256 and B >= 32", bar, figures, unit="")
 
 
 def in_bf16(name: str, jobs: Sequence[str]) -> Figures:
     """Compare bf16 against something else in the same row."""
     return on_amx(Cases("bf16", CELLS, LARGE, jobs).figures(over(name)))
+
+
+def at_high(jobs: Sequence[str]) -> Figures:
+    """Compare fp32 of which products are parts in bf16 with fp32."""
+    return on_amx(Cases("bf16", CELLS, LARGE, jobs, forms=(bf16.AT_HIGH,)).figures(over(bf16.FP32)))
 
 
 def custom_cells(sizes: Sequence[Shape], jobs: Sequence[str], number: Callable[[str], Number]) -> Figures:
@@ -125,6 +139,8 @@ FORMS = (
     Target("forward in bf16 against our fp32, H >= 256 and B >= 32", 2.0, in_bf16(bf16.FP32, FORWARD)),
     Target("training in bf16 against our fp32, H >= 256 and B >= 32", 1.8, in_bf16(bf16.FP32, TRAINING)),
     Target("bf16 against torch.nn in bf16", 1.0, in_bf16(bf16.THEIRS, BOTH)),
+    Target('forward at "high" against our fp32, H >= 256 and B >= 32', 1.5, at_high(FORWARD)),
+    Target('training at "high" against our fp32, H >= 256 and B >= 32', 1.4, at_high(TRAINING)),
     Target(
         "rows of different lengths against PackedSequence, T = 1000, B = 32",
         10.0,
@@ -148,6 +164,11 @@ FORMS = (
         custom_cells(custom.SIZES[:1], TRAINING, lambda _: over(python_loop.NAME)),
     ),
     Target("two threads over one, B >= 32", 1.7, Cases("threads", CELLS, WIDE, BOTH, (2,)).figures(over(threads.ONE))),
+    Target(
+        "two threads over one, B = 1, H >= 256",
+        1.6,
+        Cases("teams", CELLS, NARROW, BOTH, (2,)).figures(over(threads.ONE)),
+    ),
 )
 COSTS = (
     Target("from a new cell to its first result", 3.0, seconds(startup.NEW), max, at_most=True, unit=" s"),

@@ -24,7 +24,7 @@ from torch import Tensor
 from benchmarks.machine import code, data_folder
 from benchmarks.paired_training import MODULES, PairedTraining, Recipe, Text
 from benchmarks.processes import pin
-from benchmarks.results import RESULTS, SuiteFile, heading
+from benchmarks.results import SuiteFile, heading, of_this_machine
 from loopcell.files.tensors import FileKind, TensorFile, read_tensor_file, write_tensor_file
 
 KIND = FileKind("loopcell-time-to-loss", 1, "paused training")
@@ -86,7 +86,7 @@ def main() -> int:
     parser.add_argument("cell", choices=MODULES)
     parser.add_argument("--minutes", type=float, default=9.0, help="stop and keep everything after so many")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--to", type=Path, default=RESULTS, metavar="FOLDER", help="where the result goes")
+    parser.add_argument("--to", type=Path, default=of_this_machine(), metavar="FOLDER", help="where the result goes")
     asked = parser.parse_args()
     pin(asked.threads)
     torch.set_num_threads(asked.threads)

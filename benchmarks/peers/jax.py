@@ -72,9 +72,9 @@ def scan(task: Task, weights: Arrays, x: jax.Array) -> tuple[jax.Array, State]:
     return x, tuple(jnp.stack(column) for column in zip(*finals, strict=True))
 
 
-def forward(task: Task, truth: Observed) -> Entry:
+def forward(task: Task, truth: Observed, dtype: str = "float32") -> Entry:
     """Return a forward pass."""
-    weights, x = _weights(task), jnp.asarray(task.x.numpy())
+    weights, x = _weights(task, dtype), jnp.asarray(task.x.numpy(), dtype)
     compiled = jax.jit(lambda weights, x: scan(task, weights, x))
 
     def run() -> Any:
@@ -84,12 +84,13 @@ def forward(task: Task, truth: Observed) -> Entry:
         y, states = run()
         return named(_tensor(y), tuple(map(_tensor, states)))
 
-    return Entry(NAME, run, observe, truth)
+    return Entry(NAME, run, observe, truth, dtype=dtype)
 
 
-def training(task: Task, truth: Observed) -> Entry:
+def training(task: Task, truth: Observed, dtype: str = "float32") -> Entry:
     """Return a training pass: the gradients of the input and of every weight."""
-    weights, x, cotangent = _weights(task), jnp.asarray(task.x.numpy()), jnp.asarray(task.cotangent.numpy())
+    weights, x = _weights(task, dtype), jnp.asarray(task.x.numpy(), dtype)
+    cotangent = jnp.asarray(task.cotangent.numpy(), dtype)
 
     def both_ways(weights: Arrays, x: jax.Array, cotangent: jax.Array) -> Any:
         y, pull = jax.vjp(lambda weights, x: scan(task, weights, x)[0], weights, x)
@@ -106,12 +107,12 @@ def training(task: Task, truth: Observed) -> Entry:
         names = ["x", *(name for name, _ in task.module.named_parameters())]
         return named_gradients(_tensor(y), names, tuple(found[name] for name in names))
 
-    return Entry(NAME, run, observe, truth)
+    return Entry(NAME, run, observe, truth, dtype=dtype)
 
 
 def step(task: Task, truth: Observed) -> Entry:
     """Return one step after the other."""
-    weights, xs = _weights(task), [jnp.asarray(one.numpy()) for one in task.x]
+    weights, xs = _weights(task, "float32"), [jnp.asarray(one.numpy()) for one in task.x]
     one_step, merged = STEPS[task.cell]
 
     def once(weights: Arrays, state: State, x: jax.Array) -> State:
@@ -135,8 +136,8 @@ def step(task: Task, truth: Observed) -> Entry:
     return Entry(NAME, run, observe, truth)
 
 
-def _weights(task: Task) -> Arrays:
-    return {name: jnp.asarray(_oriented(value).numpy()) for name, value in task.module.state_dict().items()}
+def _weights(task: Task, dtype: str) -> Arrays:
+    return {name: jnp.asarray(_oriented(value).numpy(), dtype) for name, value in task.module.state_dict().items()}
 
 
 def _oriented(value: Tensor) -> Tensor:
@@ -145,4 +146,4 @@ def _oriented(value: Tensor) -> Tensor:
 
 
 def _tensor(value: jax.Array) -> Tensor:
-    return torch.from_numpy(np.array(value))
+    return torch.from_numpy(np.array(value.astype(jnp.float32)))

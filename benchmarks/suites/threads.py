@@ -1,4 +1,4 @@
-"""Two threads beside one, of loopcell itself, in one process."""
+"""Two threads beside one, of loopcell itself, in one process; `teams` has more of them, for a batch of one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def row(part: Part, name: str, job: modules.Job, settings: Settings) -> Row:
     task = make_task(part.cell, part.sizes)
     one = ours.entry_of(job, task, modules.truth_of(job, task))
     entries = [
-        replace(one.within(lambda: threads(2)), name=TWO),
+        replace(one.within(lambda: threads(part.threads)), name=f"loopcell, {part.threads} threads"),
         replace(one.within(lambda: threads(1)), name=ONE),
     ]
     return compare(part.case(name), entries, settings)

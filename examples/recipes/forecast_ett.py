@@ -109,7 +109,7 @@ def _beside_others(found: Result, seeds: tuple[int, ...]) -> Result:
     rows = {name: row | found.table.rows.get(name, {}) for name, row in written["table"].items()}
     for kind in ("seconds", "processor_seconds"):
         Models.taken[kind] = Models.taken.get(kind, 0.0) + written[kind]
-    table = ScoreTable(found.table.data, rows)
+    table = ScoreTable(written["data"], rows)  # of as many seeds, though an ensemble's is one
     return replace(found, figures=written["figures"] | found.figures, table=table, facts=facts, part=False)
 
 

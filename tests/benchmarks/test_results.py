@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from benchmarks import report
-from benchmarks.grid import SHAPES, Shape, shape
+from benchmarks import report, tables
+from benchmarks.grid import SHAPES, Shape, shape, threads_on
+from benchmarks.machine import slug
 from benchmarks.results import SuiteFile, rows_of
 from benchmarks.suites.part import Part, part_from_json
 from benchmarks.verdict import Measured
@@ -53,7 +54,7 @@ def test_figures_are_put_between_their_marks(tmp_path):
 
 def test_the_documentation_has_a_place_for_everything():
     text = report.PAGE.read_text(encoding="utf-8")
-    for name in ("machine", "targets", "grid", "steps"):
+    for name in ("machine", "targets", "means", "grid", "half", "teams", "scaling", "steps"):
         assert text.count(f"<!-- figures: {name} -->") == 1
 
 
@@ -62,7 +63,7 @@ def test_the_table_has_a_row_for_every_cell_and_size_and_no_figure_that_is_not_t
         "cell": "lstm", **SHAPES[0]._asdict(), "threads": 1, "job": "forward",
         "times": {"loopcell": {"median": 0.1234}}, "ratios": {"torch.nn": {"median": 2.345}},
     }  # fmt: skip
-    lines = report.table([row], threads=1).splitlines()
+    lines = tables.table([row], threads=1).splitlines()
     assert len(lines) == 2 + 3 * len(SHAPES)
     assert len({line.count("|") for line in lines}) == 1
     (found,) = [line for line in lines if "0.123" in line]
@@ -72,7 +73,7 @@ def test_the_table_has_a_row_for_every_cell_and_size_and_no_figure_that_is_not_t
 
 def test_numbers_have_three_figures():
     shown = {0.8: "0.8", 20.0: "20", 1.234567: "1.23", 20000.0: "20000", 0.0: "0"}
-    assert [report.number(value) for value in shown] == list(shown.values())
+    assert [tables.number(value) for value in shown] == list(shown.values())
 
 
 def test_rows_are_named_in_which_others_were_at_work():
@@ -92,3 +93,39 @@ def test_files_of_two_states_of_the_code_are_told_apart(tmp_path, capsys):
     content = json.loads((tmp_path / "targets.json").read_text())
     assert content["code"] == {"grid": "a", "step": "b"}
     assert {target["verdict"] for target in content["targets"]} == {"not measured"}
+
+
+def test_results_of_each_machine_lie_side_by_side(tmp_path, monkeypatch):
+    """Each machine has a folder, and a page shows both; one with another version of a library is no other machine."""
+    about = {"processor": "A (R) 1", "cores": 2, "vectors": "avx2", "caches": {"L2 Unified": "1M"}, "torch": "2"}
+    other = {**about, "cores": 64}
+    assert slug(about) == slug({**about, "torch": "3"}) == "a-r-1-2-cores-avx2-l2-1m"
+    assert slug(other) != slug(about)
+    row = {
+        "cell": "gru", **SHAPES[-1]._asdict(), "threads": 1, "job": "forward", "absent": {}, "wrong": {},
+        "times": {"loopcell": {"median": 0.5, "cores": 1.0}},
+    }  # fmt: skip
+    for machine, ratio in ((about, 2.0), (other, 3.0)):
+        rows = [{**row, "ratios": {"torch.nn": {"median": ratio}}}]
+        SuiteFile(tmp_path / slug(machine) / "grid.json", {"machine": machine, "code": "a"}).add("one", rows)
+    page = tmp_path / "page.md"
+    places = ("machine", "targets", "means", "grid", "half", "teams", "scaling", "steps", "summary")
+    page.write_text("".join(f"<!-- figures: {name} -->\n<!-- figures: end -->\n" for name in places))
+    monkeypatch.setattr(report, "PAGE", page)
+    monkeypatch.setattr(
+        report, "FRONT", {report.ROOT / "README.md": ("over", "sequences", "step", "forward", "training")}
+    )
+    monkeypatch.setattr(report, "draw", lambda grid, path: None)
+    inserted, insert = [], report.insert
+    monkeypatch.setattr(report, "insert", lambda where, name, text: (inserted.append(name), insert(page, name, text)))
+    report.report(tmp_path / slug(about), is_published=True)
+    text = page.read_text()
+    assert text.count("**A (R) 1, 2 cores (avx2)**") == text.count("**A (R) 1, 64 cores (avx2)**") == 6
+    assert "| GRU, sequences, forward | 2.00 |  |  | 3.00 |  |  |" in text
+    assert set(inserted) == set(places)
+    assert not (tmp_path / slug(other) / "targets.json").exists()
+
+
+@pytest.mark.parametrize(("cores", "numbers"), [(1, (1,)), (2, (1, 2)), (6, (1, 2, 4)), (64, (1, 2, 4, 8)), (0, (1,))])
+def test_as_many_threads_as_there_are_cores(cores, numbers):
+    assert threads_on(cores) == numbers

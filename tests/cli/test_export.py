@@ -10,7 +10,7 @@ import pytest
 from loopcell import Forecaster
 from loopcell.backends.c.toolchain import target
 from loopcell.cli import export as verb
-from loopcell.export.step_model import Delay, Output, Quantity, Softmax, StepModel
+from loopcell.export.step_model import Delay, Output, Quantity, Softmax, StepCheck, StepModel
 
 
 class Exportable:
@@ -48,6 +48,11 @@ def test_a_model_is_written(loopcell, run, tmp_path, a_model):
         (["--to", "c", "--simd", "mmx"], "there is no --simd mmx; there are plain and vectors"),
         (["--to", "c", "--weights", "int4"], "there is no --weights int4; there are float32, bfloat16, int8"),
         (["--to", "c", "--name", "int"], "'int' is a word of C and cannot be a model's name; say --name int_model"),
+        (["--to", "wasm", "--arithmetic", "fixed"], "--arithmetic is for --to c"),
+        (["--to", "c", "--arithmetic", "q15"], "there is no --arithmetic q15; there are float and fixed"),
+        (["--to", "c", "--arithmetic", "fixed", "--weights", "int8"], "fixed point needs data"),
+        (["--to", "c", "--store", "disk"], "there is no --store disk; there are arrays and blob"),
+        (["--to", "c", "--layout", "cmake"], "there is no --layout cmake; there are make and arduino"),
         (["--to", "c", "--stack-limit", "7"], "more than the 7 that --stack-limit ... allows"),
     ],
 )
@@ -57,6 +62,22 @@ def test_requests_that_make_no_sense(loopcell, run, tmp_path, a_model, arguments
     assert sentence in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_fixed_point_takes_the_users_rows(loopcell, run, tmp_path, monkeypatch):
+    from loopcell.cli import export_data
+    from loopcell.tasks.core import models
+
+    rows = {"x": np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32)}
+    monkeypatch.setattr(models, "load_model", lambda path: Exportable())
+    monkeypatch.setattr(export_data, "check_of_file", lambda model, path, series: StepCheck(rows))
+    flags = ("--arithmetic", "fixed", "--weights", "int16", "--data", "rows.csv")
+    result = loopcell("export", run, "--to", "c", "-o", tmp_path / "out", *flags, "--name", "My delay")
+    assert result.exit_code == 0, result.output
+    assert "'My delay' is called my_delay in C" in result.stdout
+    report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert report["arithmetic"] == "fixed"
+    assert report["verified_steps"] == 20
 
 
 @pytest.mark.filterwarnings("default:CC names")

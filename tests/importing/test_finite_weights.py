@@ -26,7 +26,7 @@ def test_those_of_a_graph_are_too() -> None:
         [node],
         "g",
         [onnx.helper.make_tensor_value_info("x", 1, [None, 1, 2])],
-        [onnx.helper.make_tensor_value_info("y", 1, None)],
+        [onnx.helper.make_tensor_value_info("y", 1, [None, 1, 1, 4])],
         [onnx.numpy_helper.from_array(value.numpy(), name) for name, value in weights.items()],
     )
     with pytest.raises(FileFormatError, match="that are NaN or infinite"):

@@ -92,7 +92,7 @@ def test_another_target_is_another_entry(folder, aimed):
 def test_a_damaged_entry_is_not_loaded_and_built_again(folder, damage):
     other = folder / "another.so"
     key = building._key(SOURCE, target())
-    path = cache.keep("damaged", key, building._compiled(SOURCE, target()))
+    path = cache.keep("damaged", key, building._compiled([SOURCE], target()))
     build(OTHER, "other")
     (kept,) = folder.glob("other-*.so")
     kept.rename(other)
@@ -106,7 +106,7 @@ def test_a_damaged_entry_is_not_loaded_and_built_again(folder, damage):
 
 def test_a_folder_or_a_link_in_the_place_of_an_entry(folder):
     key = building._key(SOURCE, target())
-    path = cache.keep("odd", key, building._compiled(SOURCE, target()))
+    path = cache.keep("odd", key, building._compiled([SOURCE], target()))
     elsewhere = path.rename(folder / "elsewhere")
     path.symlink_to(elsewhere)
     assert cache.find("odd", key) is None  # what it points to may be anybody's
@@ -148,7 +148,7 @@ def test_another_users_folder_is_not_trusted(folder, somebody):
 @pytest.mark.parametrize("make_it", ["another's", "open"])
 def test_another_users_entry_is_not_run(folder, somebody, make_it):
     key = building._key(SOURCE, target())
-    path = cache.keep("theirs", key, building._compiled(SOURCE, target()))
+    path = cache.keep("theirs", key, building._compiled([SOURCE], target()))
     assert cache.find("theirs", key) == path
     if make_it == "open":
         path.chmod(0o666)
@@ -191,7 +191,7 @@ def test_who_was_there_first_in_a_folder_for_everybody(folder, tmp_path, somebod
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can be root and somebody else")
 def test_what_root_has_built_serves_others(folder, monkeypatch):
     key = building._key(SOURCE, target())
-    path = cache.keep("image", key, building._compiled(SOURCE, target()))
+    path = cache.keep("image", key, building._compiled([SOURCE], target()))
     monkeypatch.setattr(os, "geteuid", lambda: SOMEBODY)
     assert cache.find("image", key) == path
 
@@ -266,7 +266,7 @@ def test_code_that_the_compiler_refuses(folder):
 )
 def test_nonsense_that_a_compiler_calls_a_success_does_not_stay(folder, monkeypatch, nonsense, complaint):
     made = building._compiled
-    wrong = made("int another;\n", target()) if nonsense is None else nonsense
+    wrong = made(["int another;\n"], target()) if nonsense is None else nonsense
     monkeypatch.setattr(building, "_compiled", lambda *_: wrong)
     with pytest.raises(BuildError, match=complaint):
         build(SOURCE, "lies", ["answer"])

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from benchmarks.drawn_products import precision_of
 from loopcell.backends.c.launch.arguments import DIRECT, PACKED
 from loopcell.backends.c.toolchain.target import FLAGS, target
 from loopcell.runtime import narrow_step
@@ -103,6 +104,18 @@ def test_no_step_past_the_end_and_nothing_undefined(width, name, dtype, gcc, aim
 def test_narrow_weights_are_read_as_far_as_they_go(width, vectors, gcc, aimed, tmp_path):
     aimed(vectors, "gcc")
     calls = narrow_recordings("gru_lets_before", width)
+    program = Program.of(calls, [gcc, *target().flags, *SANITIZED], tmp_path)
+    for call in calls:
+        program.agrees(call)
+
+
+def test_tiles_are_read_and_written_as_far_as_they_go(gcc, aimed, tmp_path, monkeypatch):
+    """On the model of AMX, split, which reads most: whole tiles past the last row stay within the kernel's memory."""
+    monkeypatch.setenv("LOOPCELL_BF16", "model")
+    aimed("native", "gcc")
+    with precision_of("high"):
+        calls = recordings("lstm", SINGLE)
+    assert "tile_products(" in calls[0].source
     program = Program.of(calls, [gcc, *target().flags, *SANITIZED], tmp_path)
     for call in calls:
         program.agrees(call)

@@ -13,8 +13,7 @@ import textwrap
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from loopcell.backends.c.toolchain import threads
 from loopcell.backends.c.toolchain.target import target
@@ -113,7 +112,7 @@ def test_a_team_that_cannot_come_or_has_no_cores(settings, cores):
             return y.detach(), gradient
 
         one, many = run(1), [run(7) for _ in range(3)]
-        assert loopcell.runtime.kernels.crew_for(50, 1, 3 * 192 * 200).team > 1
+        assert loopcell.runtime.kernels.crew_for(50, 1, 3 * 192 * 200, 192).team > 1
         assert all(torch.equal(a, b) for found in many for a, b in zip(one, found))
     """
     if cores and not hasattr(os, "sched_setaffinity"):
@@ -131,15 +130,17 @@ def test_a_team_that_cannot_come_or_has_no_cores(settings, cores):
     steps=st.integers(1, 1000),
     batch=st.integers(1, 200),
     multiplications=st.integers(1, 10_000_000),
+    units=st.integers(1, 2000),
 )
-def test_the_crew_of_a_call(wanted, steps, batch, multiplications):
-    """No more threads than PyTorch has, whole teams, no team without a share, and one thread for a little work."""
+def test_the_crew_of_a_call(wanted, steps, batch, multiplications, units):
+    """No more threads than PyTorch has, whole teams, nobody without rows or units, and one thread for a little work."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch, "get_num_threads", lambda: wanted)
-        crew = kernels.crew_for(steps, batch, multiplications)
+        crew = kernels.crew_for(steps, batch, multiplications, units)
     assert 1 <= crew.team <= crew.threads <= wanted
     assert crew.threads % crew.team == 0
     assert crew.threads // crew.team <= batch
+    assert crew.team == 1 or 16 * (crew.team - 1) < units
     if steps * batch * multiplications <= 200_000:
         assert crew == (1, 1)
 

@@ -7,9 +7,11 @@ import shlex
 
 # Arguments of Python that sentences name, and their flags.
 FLAGS = {
+    "arithmetic": "--arithmetic",
     "batch_size": "--batch-size",
     "calibrate": "--calibrate",
     "columns": "--columns",
+    "data": "--data",
     "delimiter": "--delimiter",
     "encoding": "--encoding",
     "epochs": "--epochs",
@@ -17,6 +19,7 @@ FLAGS = {
     "header": "--header",
     "kind": "--kind",
     "known": "--known",
+    "layout": "--layout",
     "past": "--past",
     "learning_rate": "--lr",
     "name": "--name",
@@ -29,6 +32,7 @@ FLAGS = {
     "regular": "--regular",
     "series": "--series",
     "simd": "--simd",
+    "store": "--store",
     "stack_limit": "--stack-limit",
     "target": "--target",
     "time": "--time",

@@ -32,11 +32,21 @@ class ExportFlags:
     verify: bool
     simd: str
     weights: str
+    arithmetic: str
     store: str
     layout: str
     stack_limit: int
     drift: int
     form: str
+
+
+OwnRows = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", help="A file with sequences, as the model was trained on; the check runs on them, else on drawn ones."
+    ),
+]
+Series = Annotated[str | None, typer.Option("--which", help="Forecasts: the name of the series, or its number from 0.")]
 
 
 def export(  # noqa: PLR0913 - a flag is an argument
@@ -56,8 +66,11 @@ def export(  # noqa: PLR0913 - a flag is an argument
         str, typer.Option(help="C: plain for any compiler, vectors for the wide ones of GCC and Clang.")
     ] = "plain",
     weights: Annotated[
-        str, typer.Option(help="C: the numbers of matrices and tables: float32, bfloat16 or int8.")
+        str, typer.Option(help="C: the numbers of matrices: float32, bfloat16 or int8; in fixed point int16 or int8.")
     ] = "float32",
+    arithmetic: Annotated[
+        str, typer.Option(help="C: float, or fixed for processors without an FPU, which needs --data.")
+    ] = "float",
     store: Annotated[
         str, typer.Option(help="C: arrays for weights in the code, blob for a file of their own.")
     ] = "arrays",
@@ -71,20 +84,18 @@ def export(  # noqa: PLR0913 - a flag is an argument
     form: Annotated[
         str, typer.Option(help="ONNX: step for a file of one step, sequence for one of any count of steps.")
     ] = "step",
-    data: Annotated[
-        Path | None, typer.Option("--data", help="Rows of your own to hold the export against, else drawn ones.")
-    ] = None,
+    data: OwnRows = None,
     sample_rate: SampleRate = None,
-    series: Annotated[
-        str | None, typer.Option("--which", help="Forecasts: the name of the series, or its number from 0.")
-    ] = None,
+    series: Series = None,
     debug: Debug = False,
 ) -> None:
     """Write a model that takes one step at a time, for places without Python."""
     with reporting(debug):
         if to not in TARGETS:
             raise UsageError(f"--to {to}: there is no such target; there is {', '.join(TARGETS)}")
-        typed = ExportFlags(output, name, overwrite, verify, simd, weights, store, layout, stack_limit, drift, form)
+        typed = ExportFlags(
+            output, name, overwrite, verify, simd, weights, arithmetic, store, layout, stack_limit, drift, form
+        )
         _demand_own_flags(to, typed)
         path = find_model(model)
         with warnings_as_notes():
@@ -97,7 +108,7 @@ def export(  # noqa: PLR0913 - a flag is an argument
 
 
 class Exported(NamedTuple):
-    """What is exported: the step of a model, and the rows that it is held against; None draws them."""
+    """An export: the step of a model, and the rows that it is held against; None draws them."""
 
     step: StepModel
     data: StepCheck | None
@@ -132,7 +143,8 @@ def _loaded(path: Path, data: Path | None, series: str | None, sample_rate: int 
 
 def _demand_own_flags(to: str, typed: ExportFlags) -> None:
     """Refuse flags of other targets, which would change nothing."""
-    usual = ExportFlags(typed.output, "", typed.overwrite, True, "plain", "float32", "arrays", "make", STACK_LIMIT, DRIFT_STEPS, "step")
+    c = ("plain", "float32", "float", "arrays", "make", STACK_LIMIT, DRIFT_STEPS)
+    usual = ExportFlags(typed.output, "", typed.overwrite, True, *c, "step")
     for field in fields(ExportFlags):
         if getattr(typed, field.name) != getattr(usual, field.name) and field.name not in OWN_FLAGS[to]:
             flag = "no-verify" if field.name == "verify" else field.name.replace("_", "-")
@@ -147,19 +159,14 @@ def _to_c(found: Exported, typed: ExportFlags) -> Iterator[str]:
         found.step,
         typed.output,
         name=typed.name,
-        form=CForm(
-            simd=typed.simd,
-            weights=typed.weights,
-            store=typed.store,
-            layout=typed.layout,
-            stack_limit=typed.stack_limit,
-        ),
+        form=CForm(typed.simd, typed.weights, typed.store, typed.layout, typed.arithmetic, typed.stack_limit),
         data=found.data,
         overwrite=typed.overwrite,
         verify=typed.verify,
         drift_steps=typed.drift,
     )
     yield f"wrote {typed.output}: {report.summary()}"
+    yield from report.notes()
     yield from found.step.notes
 
 
@@ -200,7 +207,7 @@ def _demand_room(typed: ExportFlags) -> None:
 
 
 OWN_FLAGS: Mapping[str, frozenset[str]] = {
-    "c": frozenset(("name", "verify", "simd", "weights", "store", "layout", "stack_limit", "drift")),
+    "c": frozenset(("name", "verify", "simd", "weights", "arithmetic", "store", "layout", "stack_limit", "drift")),
     "wasm": frozenset(("name",)),
     "onnx": frozenset(("form",)),
     "torch": frozenset(),

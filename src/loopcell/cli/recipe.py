@@ -31,7 +31,7 @@ History = Annotated[
     int, typer.Option("--history", min=1, help="Steps that are read before the first forecast that counts in training.")
 ]
 Networks = Annotated[
-    int, typer.Option("--ensemble", min=1, max=100, help="Networks of a model, whose forecasts are averaged.")
+    int, typer.Option("--ensemble", min=1, max=100, help="K networks in one model: their forecasts are averaged.")
 ]
 Table = Annotated[
     Path | None, typer.Option("--path", metavar="FILE", help="The set's file; else it is fetched (ETTh1 only).")

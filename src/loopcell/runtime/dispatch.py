@@ -27,7 +27,6 @@ from torch.autograd import forward_ad
 from torch.overrides import _get_current_function_mode_stack
 from torch.utils._device import DeviceContext
 
-from loopcell.backends.c import Choice, Factors, in_bfloat16, in_parts
 from loopcell.backends.c.toolchain.target import ADVICE, compiler
 from loopcell.runtime.asked import asked_for
 from loopcell.runtime.obstacles import (
@@ -157,37 +156,6 @@ def narrow_results(dtype: torch.dtype, device: torch.device = _CPU) -> torch.dty
     """Return what is multiplied where it is narrower than float32: half precision, autocast; None where it is not."""
     asked_for = autocast_dtype(device) if dtype == torch.float32 or dtype in _NARROW else None
     return asked_for or (dtype if dtype in _NARROW else None)
-
-
-AS_THEY_ARE = Choice(Factors.FULL)
-"""Numbers are multiplied in the dtype of the tensors."""
-
-
-def kernel_choice(dtype: torch.dtype, narrow: torch.dtype | None) -> Choice:
-    """Return what kernels multiply, as things stand now; sums are never narrower than float32.
-
-    | tensors | asked for | kernels may |
-    |---|---|---|
-    | float32 | results in bfloat16 (`narrow`) | round operands to bfloat16 |
-    | float32 | float32_matmul_precision "medium" | the same |
-    | float32 | float32_matmul_precision "high" | take operands as sums of two numbers in bfloat16 |
-    | other | | nothing |
-
-    They do it where a unit of this machine makes it faster, by its measured rate.
-
-    Args:
-        dtype: of the tensors that kernels read: half precision is widened before.
-        narrow: the dtype of results where it is narrower than that.
-
-    Raises:
-        UsageError: LOOPCELL_BF16 asks for what is not there.
-    """
-    if narrow == torch.bfloat16:
-        return in_bfloat16()
-    precision = "highest" if narrow is not None or dtype != torch.float32 else torch.get_float32_matmul_precision()
-    if precision == "highest":
-        return AS_THEY_ARE
-    return in_parts() if precision == "high" else in_bfloat16()
 
 
 # -- kernels in C -----------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from loopcell.backends.weights import Weights
 from loopcell.equations import Cell
 from loopcell.equations.keys import OUTPUT, Key, state_keys
 from loopcell.errors import InputError
-from loopcell.runtime.dispatch import autocast_dtype, is_jit_traced, kernel_choice, narrow_results, observer
+from loopcell.runtime.dispatch import autocast_dtype, is_jit_traced, narrow_results, observer
 from loopcell.runtime.draws import drawn, dropped
 from loopcell.runtime.further_input import FurtherInput
 from loopcell.runtime.half import converted, converted_weights, narrowed, widened_dtype
@@ -25,6 +25,7 @@ from loopcell.runtime.one_device import check_one_device
 from loopcell.runtime.operator import run as run_operator
 from loopcell.runtime.operator_spec import backend_of_operator, demanded_elsewhere, describe, name_of
 from loopcell.runtime.plan import Plan, choose, on_reference
+from loopcell.runtime.products import kernel_choice
 from loopcell.runtime.programs import Programs, known_names, recording, why_not_built
 from loopcell.runtime.routes import RUNS, Route, route
 from loopcell.runtime.segments import run_in_segments

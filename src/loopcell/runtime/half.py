@@ -1,7 +1,7 @@
 """Half precision: what is stored, or asked for, in two bytes a number is computed in float32, and rounded at the end.
 
 Sums are never narrower than float32. Whether a call is one of these is said by `dispatch.narrow_results`, and what
-kernels may round before they multiply by `dispatch.kernel_choice`; here tensors change their dtype.
+kernels may round before they multiply by `products.kernel_choice`; here tensors change their dtype.
 """
 
 from __future__ import annotations

@@ -16,22 +16,16 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from loopcell.backends.c import BackwardPass, Choice, ForwardPass, Kernels, KernelSignature, Launch, SavedForBackward
+from loopcell.backends.c import BackwardPass, ForwardPass, Kernels, KernelSignature, Launch, SavedForBackward
 from loopcell.backends.c.launch.arguments import contiguous_rows
+from loopcell.backends.c.launch.choice import ProductChoice
 from loopcell.backends.c.toolchain.threads import granted
 from loopcell.backends.lengths import Lengths
 from loopcell.backends.weights import WeightLayout, Weights
 from loopcell.equations.keys import Key
 from loopcell.errors import TensorError
 from loopcell.runtime.asked import demanded, refuse_fallback
-from loopcell.runtime.dispatch import (
-    are_plain,
-    described,
-    is_in_memory,
-    nothing_at_work,
-    observer,
-    transformation,
-)
+from loopcell.runtime.dispatch import are_plain, described, is_in_memory, nothing_at_work, observer, transformation
 from loopcell.runtime.obstacles import HIGHER_ORDER, Obstacle, not_built, observed_backward, other_tensor
 from loopcell.runtime.programs import Programs, kernels_of, why_not_built
 
@@ -42,11 +36,13 @@ _MOST_WORK_ALONE = 200_000
 _FEWEST_ROWS = ((64_000, 1), (500_000, 4), (math.inf, 8))
 """Rows that are a share of their own, up to so many multiplications of a row and step.
 
-At every step a thread reads the weights of all its units, for all rows of its share: for few rows, and the more so where
-weights do not fit into a core's cache, it pays that threads have fewer units each.
+At every step a thread reads the weights of all its units, for all rows of its share: for few rows, and the more so
+where weights do not fit into a core's cache, it pays that threads have fewer units each.
 """
 _LEAST_BETWEEN_MEETINGS = 8_000
-"""Multiplications of a step, for each member of a team, below which waiting for the others costs more than it gives."""
+"""Multiplications of a step, for each member of a team, below which waiting for others costs more than it gives."""
+_UNITS_OF_A_BLOCK = 16
+"""Units that are computed together: a member without a block would only be waited for."""
 
 RunResults = tuple[Tensor, list[Tensor], dict[str, Tensor]]
 """The output [T, B, O], the final states [B, n] in the cell's order, and what is recorded [T, B, n] by name."""
@@ -224,20 +220,22 @@ class Crew(NamedTuple):
     team: int
 
 
-def crew_for(steps: int, batch: int, multiplications: int) -> Crew:
+def crew_for(steps: int, batch: int, multiplications: int, units: int) -> Crew:
     """Return how threads share a call: by rows where there are many, and by units where there are few.
 
     Args:
         steps: T.
         batch: B.
         multiplications: of a step of one row.
+        units: of the widest state.
     """
     wanted = torch.get_num_threads()
     if steps * batch * multiplications <= _MOST_WORK_ALONE:
         return Crew(1, 1)
     fewest = next(rows for most, rows in _FEWEST_ROWS if multiplications <= most)
     shares = max(1, min(wanted, batch // fewest))
-    team = min(wanted // shares, -(-batch // shares) * multiplications // _LEAST_BETWEEN_MEETINGS)
+    work = -(-batch // shares) * multiplications
+    team = min(wanted // shares, work // _LEAST_BETWEEN_MEETINGS, -(-units // _UNITS_OF_A_BLOCK))
     crew = Crew(shares * team, team) if team > 1 else Crew(min(wanted, batch), 1)
     return crew if granted(crew.threads) == crew.threads else Crew(1, 1)
 
@@ -256,9 +254,12 @@ class KernelRunner:
         self._bound: dict[tuple[Kernels, tuple[Key, ...], WeightLayout], BoundKernels] = {}
         self._plain: dict[tuple[BoundKernels, int, int, Crew], KernelCall] = {}
         shapes = programs.fused.core.parameters.values()
+        core = programs.fused.core
+        widths = (core.nodes[core.result("state", state)].dims for state in core.states)
+        self._units = max((sizes[dims[0]] for dims in widths if dims), default=1)
         self._multiplications = sum(math.prod(sizes[size] for size in shape) for shape in shapes if len(shape) > 1)
 
-    def kernels(self, dtype: torch.dtype, choice: Choice) -> Kernels | None:
+    def kernels(self, dtype: torch.dtype, choice: ProductChoice) -> Kernels | None:
         """Return the compiled loops; None where they cannot be built.
 
         Args:
@@ -300,7 +301,7 @@ class KernelRunner:
 
     def crew(self, steps: int, batch: int) -> Crew:
         """Return how threads share a call; see `crew_for`."""
-        return crew_for(steps, batch, self._multiplications)
+        return crew_for(steps, batch, self._multiplications, self._units)
 
     def _plain_call(self, bound: BoundKernels, steps: int, batch: int, crew: Crew) -> KernelCall:
         """Return what to run where no row ends early or starts afresh: the same at every such call."""

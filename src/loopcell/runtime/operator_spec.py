@@ -19,8 +19,8 @@ from loopcell.equations.keys import Key
 from loopcell.equations.serialise import graph_from_json, graph_to_json
 from loopcell.runtime import routes
 from loopcell.runtime.asked import asked_for
-from loopcell.runtime.dispatch import kernel_choice
 from loopcell.runtime.kernels import KernelRunner, RunResults
+from loopcell.runtime.products import kernel_choice
 from loopcell.runtime.programs import Programs, recording
 
 

@@ -10,10 +10,11 @@ import torch
 from loopcell.backends.c import Factors
 from loopcell.runtime import on_triton
 from loopcell.runtime.asked import refuse_fallback
-from loopcell.runtime.dispatch import kernel_choice, narrow_results, observer
+from loopcell.runtime.dispatch import narrow_results, observer
 from loopcell.runtime.half import widened_dtype
 from loopcell.runtime.kernels import KernelRunner
 from loopcell.runtime.obstacles import REFERENCE_ASKED_FOR, Obstacle
+from loopcell.runtime.products import kernel_choice
 from loopcell.runtime.routes import candidates, obstacle
 
 _HIGHER = "gradients of gradients as PyTorch operations"

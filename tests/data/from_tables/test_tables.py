@@ -105,6 +105,23 @@ def test_each_step_has_its_label_and_every_row_is_in_one_window(frame):
     np.testing.assert_array_equal(np.concatenate(found.X)[:, 0], ordered["a"])
 
 
+def test_several_targets_are_labels_of_each_step(frame):
+    ordered = frame.sort_values(["unit", "time"])
+    ordered["up"], ordered["late"] = (ordered["a"] > 0).astype(int), (ordered["time"] > 3).astype(float)
+    ordered.iloc[2, ordered.columns.get_loc("late")] = np.nan
+    asked = {"input": "a", "by": "unit", "window": 4, "each_step": True}
+    found = sequences_from_table(ordered, target=("up", "late"), **asked)
+    assert found.y.step_names == ("up", "late")
+    np.testing.assert_array_equal(np.concatenate(found.y), ordered[["up", "late"]])
+    one = sequences_from_table(ordered, target=("mood",), **asked)
+    assert list(one.y) == list(sequences_from_table(ordered, target="mood", **asked).y)
+    with pytest.raises(UsageError, match="up, late are several targets, which only the steps of a tagger have"):
+        sequences_from_table(ordered, input="a", by="unit", target=("up", "late"))
+    ordered.iloc[5, ordered.columns.get_loc("late")] = 2
+    with pytest.raises(DataError, match=r"row 6.*column 'late' has 2.0; where several columns are targets each is a"):
+        sequences_from_table(ordered, target=("up", "late"), **asked)
+
+
 @given(st.integers(1, 60), st.integers(1, 20), st.integers(1, 25))
 def test_windows_hold_to_what_they_promise(rows, size, stride):
     pieces = windows(rows, Roles(input=("a",), window=size, stride=stride))

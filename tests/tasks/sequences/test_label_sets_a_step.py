@@ -11,8 +11,10 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.metrics import f1_score, log_loss, precision_recall_fscore_support
+from typer.testing import CliRunner
 
 from loopcell import SequenceTagger
+from loopcell.cli.app import app
 from loopcell.errors import DataError, UsageError
 from tests.tasks.conftest import one_thread
 from tests.tasks.small import QUICK, words
@@ -133,3 +135,38 @@ def test_the_next_chord_of_a_chorale():
     table = model.evaluate(X[:5], y[:5], training=(X[5:], y[5:]))
     assert table.model["NLL/step"] < table.rows["label frequencies"]["NLL/step"] - 0.5
     assert model.predict(X[:1])[0].shape == (len(X[0]), 88)
+
+
+def test_several_columns_of_a_long_table_are_the_labels_of_its_steps(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    drawn = np.random.default_rng(0)
+    table = pd.DataFrame({"unit": np.repeat(np.arange(20), 8), "x": drawn.normal(size=160)})
+    table["up"], table["far"] = (table.x > 0).astype(int), (table.x.abs() > 1).astype(int)
+    table["word"] = np.where(table.up, "up", "down")
+    table.to_csv("t.csv", index=False)
+    typed = "train tag t.csv --by unit --input x --hidden 4 --epochs 1 --seed 1 --target"
+    result = CliRunner().invoke(app, [*typed.split(), "up,far", "--run", "run"])
+    assert result.exit_code == 0, result.output
+    model = SequenceTagger.load("run")
+    assert model.classes_.tolist() == ["up", "far"]
+    arrays = [table[["up", "far"]].to_numpy()[at : at + 8] for at in range(0, 160, 8)]
+    alone = SequenceTagger(hidden_size=4, epochs=1, random_state=1)
+    alone.fit([table[["x"]].to_numpy()[at : at + 8] for at in range(0, 160, 8)], arrays)
+    X = [table[["x"]].to_numpy()[:8]]
+    np.testing.assert_allclose(model.predict_proba(X)[0], alone.predict_proba(X)[0], atol=1e-6)
+    result = CliRunner().invoke(app, ["predict", "run", "t.csv"])
+    said = [json.loads(line)["labels"] for line in result.stdout.splitlines()]
+    assert said[0] == [
+        [name for name, one in zip(("up", "far"), row, strict=True) if one] for row in model.predict(X)[0]
+    ]
+    assert CliRunner().invoke(app, ["eval", "run", "t.csv"]).stdout.startswith("20 sequences, 160 steps:")
+    for named, sentence in (
+        ("up,word", "column 'word': 'up' is not a number"),
+        ("up,up", "the column 'up' is named twice"),
+        ("up,gone", "has no column 'gone'"),
+    ):
+        result = CliRunner().invoke(app, [*typed.split(), named])
+        assert result.exit_code
+        assert sentence in result.output, result.output
+    result = CliRunner().invoke(app, [*typed.replace("tag", "classify").split(), "up,far"])
+    assert "up, far are several targets, which only the steps of a tagger have" in result.output

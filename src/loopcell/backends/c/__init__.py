@@ -6,7 +6,7 @@
 from loopcell.backends.c.codegen.layout import Factors
 from loopcell.backends.c.launch.arguments import ForwardSignature, KernelSignature, Launch
 from loopcell.backends.c.launch.backward import BackwardPass
-from loopcell.backends.c.launch.choice import Choice, in_bfloat16, in_parts
+from loopcell.backends.c.launch.choice import ProductChoice, in_bfloat16, in_parts
 from loopcell.backends.c.launch.chunks import LONGEST, ChunkLayer, FusedChunks
 from loopcell.backends.c.launch.forward import ForwardPass, SavedForBackward
 from loopcell.backends.c.launch.library import Kernels, Tiles
@@ -17,7 +17,7 @@ from loopcell.backends.c.toolchain.target import compiler
 __all__ = [
     "LONGEST",
     "BackwardPass",
-    "Choice",
+    "ProductChoice",
     "ChunkLayer",
     "Factors",
     "ForwardPass",

@@ -126,10 +126,10 @@ class _Known:
         numbers, last_rows = (np.frombuffer(part, np.int64) for part in (self._numbers, self._last_rows))
         units = Units(numbers, spans, {name: cells.taken() for name, cells in self._ids.items()}, last_rows)
         X = Column(PartsOfUnits(steps, numbers, spans), self._first, units=units, step_names=roles.step)
-        known, y = bool(roles.target) or table.given is not None, None
+        known, y = bool(roles.target or roles.labels) or table.given is not None, None
         if known:
             origins = self._first if roles.each_step else self._last
-            y = Column(self._targets.finish(), origins, roles.target or "", units)
+            y = Column(self._targets.finish(), origins, roles.target or "", units, roles.labels)
         static = statics(self._static) if self._static else None
         stored = isinstance(steps, Ragged) and steps.stored
         notes = [stored_note("what was read", steps.values.nbytes)] if isinstance(steps, Ragged) and stored else []

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from loopcell.data.from_tables.roles import Roles
 from loopcell.data.from_tables.units import LABEL, Unit, label_of
@@ -40,7 +41,7 @@ class Targets:
     def __post_init__(self) -> None:
         """Refuse labels of units where each step has its own; UsageError."""
         self.counts_down = self.roles.counts_down(self.columns)
-        self.wanted = self.roles.target is not None or self.given is not None
+        self.wanted = self.roles.target is not None or bool(self.roles.labels) or self.given is not None
         if self.counts_down and self.roles.last and self.given is None:
             raise UsageError(
                 f"nothing is left of a unit after its last window, so that every {self.roles.target!r} would be 0: "
@@ -97,6 +98,9 @@ class Targets:
             yield f"{self._left_out:,} of {self._count:,} windows have no label in their last row, and are left out"
 
     def _of_column(self, unit: Unit, spans: Sequence[slice]) -> list[Any]:
+        if self.roles.labels:
+            columns = np.stack([_zeros_and_ones(unit, name) for name in self.roles.labels], axis=1)
+            return [columns[span] for span in spans]
         name = self.roles.target
         assert name is not None
         if self.roles.window is None and not self.roles.each_step:
@@ -153,6 +157,20 @@ def capped(column: Column, cap: float | None) -> tuple[Column, str]:
 def capped_note(larger: int, count: int, cap: float | None) -> str:
     """Return the sentence on targets that are read as a cap."""
     return f"{larger:,} of {count:,} targets are larger than the cap, and read as {cap:g}"
+
+
+def _zeros_and_ones(unit: Unit, name: str) -> npt.NDArray[np.float32]:
+    """Return which steps have the label of a column, [T], NaN where that is not known; DataError for other values."""
+    column = unit.column(name)
+    found = numbers_of(name, column, missing=True)
+    others = np.flatnonzero(~(np.isnan(found) | np.isin(found, (0, 1))))
+    if len(others):
+        at = int(others[0])
+        raise DataError(
+            f"{column.origins[at]}: column {name!r} has {quoted(column.values[at], 40)}; where several columns are "
+            "targets each is a label of its own, 1 where a step has it and 0 where not"
+        )
+    return found.astype(np.float32)
 
 
 def _number(given: Any, unit: Unit) -> float:

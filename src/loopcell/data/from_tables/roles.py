@@ -19,6 +19,7 @@ class Roles:
     Attributes:
         input: the columns that make a step; where rows are examples, those that make the sequence of a row.
         target: the column of what is to be learned; None for nothing.
+        labels: in its place with `each_step`, columns of zeros and ones: of each step, whether it has these labels.
         by: the columns that tell units apart: a machine, a wearer, a sentence. () where all rows are one unit.
         time: the columns with the times, in whose order the rows of a unit are put; () for the order of the table.
         time_format: how times are written, as for `read_stamps`; None for what is found.
@@ -34,6 +35,7 @@ class Roles:
 
     input: tuple[str, ...]
     target: str | None = None
+    labels: tuple[str, ...] = ()
     by: tuple[str, ...] = ()
     time: tuple[str, ...] = ()
     time_format: str | None = None
@@ -52,6 +54,10 @@ class Roles:
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
                 raise UsageError(f"{name} is a whole number from 1 up, got {value!r}")
+        if self.labels and not (self.each_step and self.of_steps):
+            raise UsageError(
+                f"{listed(self.labels)} are several targets, which only the steps of a tagger have: name one column"
+            )
         if self.window is None and (self.stride is not None or self.last):
             raise UsageError(
                 f"{'last' if self.last else 'stride'} is about windows: say how many rows one has (window)"
@@ -75,7 +81,7 @@ class Roles:
         """Return the columns to read, each once, of a table that has these."""
         target = (self.target,) if self.target is not None and not self.counts_down(columns) else ()
         own = (name for name in self.static if name not in self.joined)
-        return tuple(dict.fromkeys([*self.input, *target, *self.by, *self.time, *own, *self.carried]))
+        return tuple(dict.fromkeys([*self.input, *target, *self.labels, *self.by, *self.time, *own, *self.carried]))
 
 
 def demand_columns(records: Records, names: Sequence[str]) -> tuple[str, ...]:

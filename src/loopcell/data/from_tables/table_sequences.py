@@ -49,8 +49,9 @@ def of_cuts(cuts: Sequence[Cut], table: LongTable) -> TableSequences:
     first, last = Origins([cut.first for cut in cuts]), Origins([cut.last for cut in cuts])
     X = Column([cut.steps for cut in cuts], first, units=units, step_names=table.roles.step)
     target = table.roles.target or ""
-    y = Column([cut.target for cut in cuts], first if table.roles.each_step else last, target, units)
-    known = bool(target) or table.given is not None
+    labels = table.roles.labels
+    y = Column([cut.target for cut in cuts], first if table.roles.each_step else last, target, units, labels)
+    known = bool(target or labels) or table.given is not None
     static = statics([cut.static for cut in cuts]) if cuts[0].static else None
     times = [cut.times for cut in cuts if cut.times is not None] or None
     return TableSequences(X, y if known else None, static, times, units, tuple(table.notes))

@@ -24,7 +24,7 @@ def sequences_from_table(  # noqa: PLR0913 - a role for each column, by the name
     table: Any,
     *,
     input: Names,  # noqa: A002 - as the flag is called
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     by: Names = (),
     time: Names = (),
     time_format: str | None = None,
@@ -47,7 +47,7 @@ def sequences_from_table(  # noqa: PLR0913 - a role for each column, by the name
         input: the columns that make a step.
         target: the column of what is to be learned. A sequence has the label that all rows of its unit have, and a
             window that of its last row. "remaining", where no column has that name: the rows that the unit still has
-            after the sequence.
+            after the sequence. With `each_step` several columns of zeros and ones, of which each is a label of steps.
         by: the columns that tell units apart: a machine, a wearer, a sentence.
         time: the column with the times, or several (year, month, day), in whose order the rows of a unit are put. ()
             leaves them as they are.
@@ -69,9 +69,11 @@ def sequences_from_table(  # noqa: PLR0913 - a role for each column, by the name
         UsageError: what is asked for makes no sense together; or every unit is shorter than the window.
     """
     values = None if statics is None else _unit_values(statics, as_names(by), as_names(static))
+    one, labels = (target, ()) if target is None or isinstance(target, str) else _several(tuple(target))
     roles = Roles(
         input=as_names(input),
-        target=target,
+        target=one,
+        labels=labels,
         by=as_names(by),
         time=as_names(time),
         time_format=time_format,
@@ -93,6 +95,11 @@ def sequences_from_table(  # noqa: PLR0913 - a role for each column, by the name
     found = cut_units(LongTable(records, roles, unit_labels, values))
     demand_long_enough(found.units, window)
     return found
+
+
+def _several(names: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
+    """Return the name of one target, and those of several."""
+    return (names[0], ()) if len(names) == 1 else (None, names)
 
 
 def _unit_values(statics: Any, by: tuple[str, ...], static: tuple[str, ...]) -> UnitValues:

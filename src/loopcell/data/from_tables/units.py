@@ -136,7 +136,7 @@ def named(key: Key) -> str:
 
 def _in_roles(block: RowBlock, roles: Roles) -> RowBlock:
     """Return a block in which only inputs are arrays: all else is told to users, and compared."""
-    told = {*roles.by, *roles.time, *roles.static, *roles.carried, roles.target}
+    told = {*roles.by, *roles.time, *roles.static, *roles.carried, roles.target, *roles.labels}
     cells = {name: plain_cells(cells) if name in told else cells for name, cells in block.cells.items()}
     return RowBlock(cells, block.origins)
 

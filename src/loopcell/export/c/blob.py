@@ -15,21 +15,43 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
 from loopcell.export.c.names import text
+from loopcell.export.c.product import Form
 from loopcell.export.c.weights import Array
-
-if TYPE_CHECKING:
-    from loopcell.export.c.source import CSource
 
 MARK = 0x3157434C  # "LCW1"
 _UNIT = 64  # a line of most caches, and more than any vector of weights needs
 
 
-def blob(source: CSource) -> bytes:
+class HasWeights(Protocol):
+    """A model in C, as far as its weights are concerned."""
+
+    @property
+    def name(self) -> str:
+        """Return its name."""
+
+    @property
+    def store(self) -> str:
+        """Return "arrays" or "blob"."""
+
+    @property
+    def form(self) -> Form:
+        """Return how products are written."""
+
+    @property
+    def identity(self) -> str:
+        """Return 16 hexadecimal digits."""
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """Return the weights, in order."""
+
+
+def blob(source: HasWeights) -> bytes:
     """Return the file of a model's weights."""
     size = blob_bytes(source.arrays)
     words = [MARK, int(source.identity[:8], 16), int(source.identity[8:], 16), layout(source), size]
@@ -55,7 +77,7 @@ def blob_bytes(arrays: Sequence[Array]) -> int:
     return _UNIT + sum(_filled(array.values.nbytes) for array in arrays) + 4
 
 
-def layout(source: CSource) -> int:
+def layout(source: HasWeights) -> int:
     """Return the checksum of what the code takes for granted of the arrays."""
     arrays = [(array.name, array.c_type, array.values.size) for array in source.arrays]
     form = source.form
@@ -63,8 +85,8 @@ def layout(source: CSource) -> int:
     return zlib.crc32(about.encode())
 
 
-def set_up_words(source: CSource) -> dict[str, str]:
-    """Return how a program beside a model sets it up: what stands before its functions, the call, and further checks."""
+def set_up_words(source: HasWeights) -> dict[str, str]:
+    """Return how a program sets up a model: what stands before its functions, the call, and further checks."""
     if source.store == "arrays":
         return {"set_up": "", "begin": f"{source.name}_init(&model)", "weights_check": ""}
     fill = {"name": source.name, "NAME": source.name.upper()}

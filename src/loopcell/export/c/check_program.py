@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.export.c.blob import set_up_words
-from loopcell.export.c.layout import Layout
+from loopcell.export.c.layout import FileLayout
 from loopcell.export.c.names import text
 from loopcell.export.c.source import CSource
 from loopcell.export.c.wav_program import reads_sound, wav_target
@@ -56,7 +56,7 @@ def check_text(source: CSource, inputs: Mapping[str, Numbers], answers: Mapping[
     )
 
 
-def makefile_text(source: CSource, multiply_adds: int, layout: Layout) -> str:
+def makefile_text(source: CSource, multiply_adds: int, layout: FileLayout) -> str:
     """Return the Makefile; its speed target runs for about a second."""
     return text("Makefile").format(
         name=source.name,

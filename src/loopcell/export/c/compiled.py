@@ -120,7 +120,8 @@ def runner_text(source: CSource) -> str:
         name=source.name,
         NAME=source.name.upper(),
         declarations="\n".join(
-            f"    {line}" for line in (*declarations, *(f"static {source.number} {word}[{size}];" for word, size in outputs))
+            f"    {line}"
+            for line in (*declarations, *(f"static {source.number} {word}[{size}];" for word, size in outputs))
         ),
         reading=" && ".join(reads),
         step=source.step_call("&model", "&state", *(word for word, _ in (*inputs, *outputs))),

@@ -19,7 +19,7 @@ from loopcell.export.c.cpp import hpp_text
 from loopcell.export.c.fixed.record import InValues, fixed_source, in_values, record_fixed
 from loopcell.export.c.fixed.source import FixedSource
 from loopcell.export.c.form import AS_IT_COMES, CForm
-from loopcell.export.c.layout import Layout, arduino_texts, layout_of
+from loopcell.export.c.layout import FileLayout, arduino_texts, layout_of
 from loopcell.export.c.names import model_name
 from loopcell.export.c.product import product_form
 from loopcell.export.c.report import CReport, code_bytes, stack_bytes, this_machine
@@ -88,13 +88,16 @@ def to_c(
     source, recorded = _recorded(step_model, model_name(name or step_model.name), form, data, model)
     with whole_folder(folder, overwrite=overwrite) as files:
         texts = _texts(source, recorded, layout)
-        report = _proven(texts, source, recorded, drift_steps) if verify else _report(source, recorded)
+        renamed = _renamed(name or step_model.name, source)
+        report = (
+            _proven(texts, source, recorded, renamed, drift_steps) if verify else _report(source, recorded, renamed)
+        )
         beside = "extras/" if layout.code else ""
         texts[f"{beside}report.json"] = json.dumps(report.as_json(), indent=1) + "\n"
         texts[f"{beside}REPORT.md"] = report.page()
-        for name, text in texts.items():
-            (files / name).parent.mkdir(parents=True, exist_ok=True)
-            (files / name).write_text(text, encoding="utf-8")
+        for path, text in texts.items():
+            (files / path).parent.mkdir(parents=True, exist_ok=True)
+            (files / path).write_text(text, encoding="utf-8")
         if source.store == "blob":
             (files / f"{source.name}.weights").write_bytes(blob(source))
     return report
@@ -114,7 +117,7 @@ def _recorded(
     return source, record(source, data, model)
 
 
-def _demand_form(form: CForm) -> Layout:
+def _demand_form(form: CForm) -> FileLayout:
     """Return the layout of a form; UsageError where its parts do not go together."""
     if form.store not in STORES:
         raise UsageError(f"there is no store={form.store!r}; there are {' and '.join(STORES)}")
@@ -124,11 +127,13 @@ def _demand_form(form: CForm) -> Layout:
         raise UsageError(f"fixed point is written in plain C: leave simd={form.simd!r} out")
     layout = layout_of(form.layout)
     if layout.code and form.store == "blob":
-        raise UsageError("a library of Arduino has its weights in the code: leave store='blob' out, or layout='arduino'")
+        raise UsageError(
+            "a library of Arduino has its weights in the code: leave store='blob' out, or layout='arduino'"
+        )
     return layout
 
 
-def _texts(source: CSource, recorded: Recorded, layout: Layout) -> dict[str, str]:
+def _texts(source: CSource, recorded: Recorded, layout: FileLayout) -> dict[str, str]:
     """Return all files but the report and the weights, by path."""
     texts = {
         f"{layout.code}{source.name}.h": source.header(),
@@ -142,7 +147,16 @@ def _texts(source: CSource, recorded: Recorded, layout: Layout) -> dict[str, str
     return texts | (arduino_texts(source) if layout.code else {})
 
 
-def _proven(texts: Mapping[str, str], source: CSource, recorded: Recorded, drift_steps: int) -> CReport:
+def _renamed(wanted: str, source: CSource) -> dict[str, str]:
+    """Return the names that are others in C; a single output is y, as the manual says."""
+    ends = {one.name: source.quantities[one.name] for one in (*source.model.inputs, *source.outputs)}
+    found = {wanted: source.name} | {name: word for name, word in ends.items() if word != "y"}
+    return {name: word for name, word in found.items() if name != word}
+
+
+def _proven(
+    texts: Mapping[str, str], source: CSource, recorded: Recorded, renamed: Mapping[str, str], drift_steps: int
+) -> CReport:
     """Compile the files, run them, and report; CheckFailed where they are not the model."""
     chosen = target()
     assert chosen is not None  # asked before
@@ -161,6 +175,7 @@ def _proven(texts: Mapping[str, str], source: CSource, recorded: Recorded, drift
         return _report(
             source,
             recorded,
+            renamed,
             compiler=" ".join((Path(chosen.command[0]).name, *command[1:])),
             verified_steps=len(next(iter(recorded.answers.values()))),
             largest_error=error,
@@ -186,7 +201,7 @@ def _run(program: Path, *words: str) -> str:
     return done.stdout
 
 
-def _report(source: CSource, recorded: Recorded, **measured: Any) -> CReport:
+def _report(source: CSource, recorded: Recorded, renamed: Mapping[str, str], **measured: Any) -> CReport:
     known: dict[str, Any] = {
         "code_bytes": None,
         "stack_bytes": None,
@@ -211,6 +226,7 @@ def _report(source: CSource, recorded: Recorded, **measured: Any) -> CReport:
         arithmetic="fixed" if isinstance(source, FixedSource) else "float",
         narrowing=recorded.narrowing,
         left_out=source.left_out,
+        renamed=renamed,
         **known | measured,
     )
 

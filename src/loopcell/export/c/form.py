@@ -17,8 +17,8 @@ class CForm:
             vectors, states and sums are float32 in all. In fixed point "int16" or "int8".
         store: "arrays" for weights in the code, or "blob" for a file NAME.weights that NAME_load takes and checks.
         layout: "make" for all files in one folder, or "arduino" for a library of Arduino and PlatformIO.
-        arithmetic: "float", or "fixed" for processors without an FPU: whole numbers of 16 bits for all that flows and is
-            kept, whose points follow from data of yours.
+        arithmetic: "float", or "fixed" for processors without an FPU: whole numbers of 16 bits for all that flows and
+            is kept, whose points follow from data of yours.
         stack_limit: the most bytes of arrays that a step may keep on the stack.
     """
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Where files of an export lie, from its folder; "" for the folder itself.
+class FileLayout:
+    """The places of the files of an export, from its folder; "" for the folder itself.
 
     Attributes:
         code: the folder of NAME.h, NAME.c and NAME.hpp, with a slash at its end.
@@ -29,11 +29,11 @@ class Layout:
     from_check: str = ""
 
 
-LAYOUTS: Mapping[str, Layout] = {"make": Layout(), "arduino": Layout("src/", "extras/check/", "../../src/")}
+LAYOUTS: Mapping[str, FileLayout] = {"make": FileLayout(), "arduino": FileLayout("src/", "extras/check/", "../../src/")}
 """By the name that --layout takes."""
 
 
-def layout_of(name: str) -> Layout:
+def layout_of(name: str) -> FileLayout:
     """Return a layout by its name; UsageError lists them."""
     if name not in LAYOUTS:
         raise UsageError(f"there is no layout={name!r}; there are {' and '.join(LAYOUTS)}")
@@ -60,7 +60,7 @@ def arduino_texts(source: CSource) -> dict[str, str]:
         "author": "written by loopcell",
         "maintainer": "whoever exported it",
         "sentence": f"{about}.",
-        "paragraph": "Generated C99 without allocations. For processors of 32 bits; what it needs is in extras/REPORT.md.",
+        "paragraph": "C99 without allocations, for processors of 32 bits; what it needs is in extras/REPORT.md.",
         "category": "Data Processing",
         "url": "https://pypi.org/project/loopcell/",
         "architectures": "*",

@@ -85,8 +85,8 @@ class ProductForm:
         rows: rows that are computed side by side; matrices are filled up to a multiple of them.
         in_blocks: those rows lie column after column, rather than one row after the other.
         kind: the numbers of the matrices.
-        group: columns whose numbers of one row lie side by side, zeros after the last: two in bfloat16 are the halves of
-            one number, which vectors take apart in place; four in int8 are what one instruction multiplies.
+        group: columns whose numbers of one row lie side by side, zeros after the last: two in bfloat16 are the halves
+            of one number, which vectors take apart in place; four in int8 are what one instruction multiplies.
     """
 
     file: str
@@ -105,9 +105,13 @@ class ProductForm:
         names = [name for name in ("product", "sparse_product") if re.search(rf"\b{name}\(", calls)]
         whole = self.kind.c_type == "int8_t"
         files = {"product": self.file, "sparse_product": "sparse_int8.c" if whole else "sparse.c"}
-        return "\n".join(
-            self._filled(file, most_columns) for file in [*(["narrow.c"] * whole), *(files[name] for name in names)]
-        ) if names else ""
+        return (
+            "\n".join(
+                self._filled(file, most_columns) for file in [*(["narrow.c"] * whole), *(files[name] for name in names)]
+            )
+            if names
+            else ""
+        )
 
     def _filled(self, file: str, most_columns: int) -> str:
         lies = "two columns after the other two" if self.group == 2 else "column after column"
@@ -145,7 +149,9 @@ class ProductForm:
         columns = stored.reshape(-1, self.rows, stored.shape[1]).swapaxes(1, 2)  # of each block of rows
         left = columns.any(2)
         if left.size and left.mean() <= _WORTHWHILE and stored.shape[1] <= _MOST_PLACES:
-            places = [np.concatenate([[len(found)], found]) for found in map(np.flatnonzero, left)]
+            places = [
+                np.concatenate([[len(found)], found]) for found in (np.flatnonzero(block) for block in np.asarray(left))
+            ]
             return Packed(columns[left].reshape(-1), scales, np.concatenate(places).astype(np.uint16))
         return Packed(self._dense(stored), scales)
 

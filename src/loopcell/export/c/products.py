@@ -111,7 +111,7 @@ class Products:
             if packed.scales is not None:
                 scales = Array(self._fields.take(f"{field}_scales"), packed.scales, f"of each row of {about}")
             if packed.places is not None:
-                what = f"the columns of {about} that are not zero, after how many they are, for every {self._form.rows} rows"
+                what = f"for every {self._form.rows} rows of {about}, how many columns are not zero, and which"
                 places = Array(self._fields.take(f"{field}_columns"), packed.places, what)
             self._arrays[names] = Array(field, packed.values, about), scales, places
         return self._arrays[names]

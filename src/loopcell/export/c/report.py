@@ -40,6 +40,7 @@ class CReport:
         arithmetic: "float", or "fixed" for whole numbers.
         narrowing: by how much the answers of the model with these differ from those with its weights in full.
         left_out: numbers of matrices in blocks of zeros, which are neither stored nor multiplied.
+        renamed: the names of the model, of inputs and of outputs that are others in C, with those.
         drift: the largest error of the first 1, 10, ... steps against the model in double precision.
         own_errors: by how much the model's own runs on these steps differ from the step in double precision, by the way
             of each: "own offline", "own chunked", "own stepped", "own streamed".
@@ -64,6 +65,7 @@ class CReport:
     arithmetic: str
     narrowing: float
     left_out: int
+    renamed: Mapping[str, str]
     drift: Mapping[int, float]
     own_errors: Mapping[str, float] = field(default_factory=dict)
 
@@ -82,6 +84,10 @@ class CReport:
         elif self.weights != "float32":
             proof += f", and {self.narrowing:.2g} by the weights in {self.weights}"
         return f"{memory}, {self.multiply_adds:,} multiply-adds a step; {proof}"
+
+    def notes(self) -> list[str]:
+        """Return a sentence for each name that is another one in C."""
+        return [f"{name!r} is called {word} in C" for name, word in self.renamed.items()]
 
     def page(self) -> str:
         """Return it as a page of Markdown."""
@@ -102,7 +108,8 @@ class CReport:
         if self.microseconds is not None:
             rows.append(("time of a step", f"{self.microseconds:.3f} microseconds on {self.machine}"))
         table = "\n".join(f"| {what} | {value} |" for what, value in rows)
-        return f"# {self.name} in C\n\n| | |\n|---|---|\n{table}\n\n{self._proof()}\n"
+        names = "".join(f"- {note}\n" for note in self.notes())
+        return f"# {self.name} in C\n\n| | |\n|---|---|\n{table}\n\n{self._proof()}\n" + (f"\n{names}" if names else "")
 
     def _proof(self) -> str:
         if not self.verified_steps:
@@ -118,8 +125,8 @@ class CReport:
         )
         if self.arithmetic == "fixed":
             proof = (
-                f"Verified with `{self.compiler}`: over {self.verified_steps} steps the C has the bits of the same whole "
-                "numbers in Python, also when its state is saved and loaded in between. `make check` does it again."
+                f"Verified with `{self.compiler}`: over {self.verified_steps} steps the C has the bits of the same "
+                "whole numbers in Python, also when its state is saved and loaded in between. `make check` does it too."
             )
         lines = [proof]
         if self.own_errors:

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from loopcell.export.c.blob import MARK, blob_bytes, layout, offsets
-
-if TYPE_CHECKING:
-    from loopcell.export.c.source import CSource
+from loopcell.export.c.blob import MARK, HasWeights, blob_bytes, layout, offsets
 
 AROUND_STATE = 20
-"""Bytes of a saved state beside its numbers: before them the mark, the identity and the count, after them the checksum."""
+"""Bytes of a saved state beside its numbers: the mark, the identity, the count; after them the checksum."""
 _STATE_MARK = 0x3153434C  # "LCS1"
 
 
-def saving_lines(source: CSource) -> Iterator[str]:
+class HasState(HasWeights, Protocol):
+    """A model in C, as far as its weights and its state are concerned."""
+
+    @property
+    def states(self) -> tuple[tuple[str, int], ...]:
+        """Return the fields of the state, each with its length."""
+
+    @property
+    def state_bytes(self) -> int:
+        """Return the bytes of a saved state."""
+
+    @property
+    def saves(self) -> str:
+        """Return what the functions that save a state call its numbers."""
+
+
+def saving_lines(source: HasState) -> Iterator[str]:
     """Yield NAME_state_save and NAME_state_load."""
     name, count = source.name, sum(size for _, size in source.states)
     head = [f"0x{_STATE_MARK:08x}u", *_identity(source), f"{count}u"]
@@ -41,7 +54,7 @@ def saving_lines(source: CSource) -> Iterator[str]:
     yield "}"
 
 
-def loading_lines(source: CSource) -> Iterator[str]:
+def loading_lines(source: HasWeights) -> Iterator[str]:
     """Yield NAME_load, which finds the weights in a blob."""
     name, size = source.name, blob_bytes(source.arrays)
     bad = f"return {name.upper()}_BAD_WEIGHTS;"
@@ -63,5 +76,5 @@ def loading_lines(source: CSource) -> Iterator[str]:
     yield "}"
 
 
-def _identity(source: CSource) -> list[str]:
+def _identity(source: HasWeights) -> list[str]:
     return [f"0x{source.identity[place : place + 8]}u" for place in (0, 8)]

@@ -21,8 +21,6 @@ from loopcell.export.c.weights import Array, array_text
 from loopcell.export.step_model import Quantity, StepModel
 from loopcell.export.step_model.identity import identity
 
-
-
 RULES = """C99; it allocates nothing, and calls nothing outside of itself.
 
 Arrays that a step writes may not overlap those that it reads. Streams are states: any number of them, in any order, in
@@ -215,7 +213,9 @@ class CSource:
             "parameters": ",\n             ".join(self.parameters()),
             "arguments": "\n".join(f" *     {line}" for line in arguments),
             "further_codes": "",
-            "set_up": text(f"set_up_{self.store}.h").strip("\n").format(name=name, NAME=name.upper(), bytes=blob_bytes(self.arrays)),
+            "set_up": text(f"set_up_{self.store}.h")
+            .strip("\n")
+            .format(name=name, NAME=name.upper(), bytes=blob_bytes(self.arrays)),
         }
 
     @property
@@ -253,7 +253,7 @@ class CSource:
             *comment(f"{self.name}.c; what it does stands in {self.name}.h."),
             f'#include "{self.name}.h"',
             "",
-            "typedef char int_has_32_bits[sizeof(int) >= 4 ? 1 : -1]; /* on others the code would compute something else */",
+            "typedef char int_has_32_bits[sizeof(int) >= 4 ? 1 : -1]; /* else it would compute something else */",
             "",
             *(f"static const {array.c_type} {array.name}[{array.values.size}];" for array in written),
             "",
@@ -327,4 +327,5 @@ class CSource:
         yield f"return {self.name.upper()}_OK;"
 
 
-_ENDINGS = ("ok", "bad_token", "bad_state", "bad_weights", "state_bytes", "weight_bytes", "clipped")  # of the macros, in capitals
+_ENDINGS = ("ok", "bad_token", "bad_state", "bad_weights", "state_bytes", "weight_bytes", "clipped")
+"""The endings of macros, in capitals."""

@@ -28,6 +28,7 @@ _CLOSE, _TIMES = 2e-5, 30
 """The error that is always allowed, in units of the largest answer or of 1; and how many times the difference that one
 rounding of each weight and input makes."""
 _CHUNK = 5
+_UNLIKE = 300  # times smaller, an input has 7 bits left of 15
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,7 @@ class Recorded:
         answers: by name, [T, n].
         allowed: the largest error that single precision explains.
         narrowing: by how much these answers differ from those of the model with its weights in full.
+        advice: what may be behind an error, for whoever reads of it.
         own: by how much these answers differ from those of the model's own runs, by the way of each.
     """
 
@@ -47,6 +49,7 @@ class Recorded:
     allowed: float
     narrowing: float = 0.0
     own: Mapping[str, float] = field(default_factory=dict)
+    advice: str = ""
 
 
 def record(source: CSource, data: Data | None, model: object = None) -> Recorded:
@@ -82,7 +85,25 @@ def record(source: CSource, data: Data | None, model: object = None) -> Recorded
     allowed = max(_CLOSE * scale, _TIMES * moved)
     check = data if isinstance(data, StepCheck) else check_of(model, inputs)
     own = demand_own(check, answers, max(OWN, allowed))
-    return Recorded(inputs, meant, allowed, difference(meant, answers), own)
+    advice = _of_unlike_sizes(inputs) if kind.c_type == "int8_t" else ""
+    return Recorded(inputs, meant, allowed, difference(meant, answers), own, advice)
+
+
+def _of_unlike_sizes(inputs: Arrays) -> str:
+    """Return why int8 may be off: it rounds the numbers of a step relative to the largest of them."""
+    about = "; int8 rounds the numbers of a step relative to the largest of them"
+    for name, values in inputs.items():
+        if values.dtype.kind != "f":
+            continue
+        sizes = np.abs(np.nan_to_num(values.astype(np.float64))).max(0)
+        least, most = int(np.argmin(np.where(sizes > 0, sizes, np.inf))), int(np.argmax(sizes))
+        if sizes[most] > _UNLIKE * sizes[least] > 0:
+            about += (
+                f": {name}[{most}] reaches {sizes[most]:.3g} and {name}[{least}] only {sizes[least]:.3g}, which is "
+                "lost beside it; bring inputs to like sizes"
+            )
+            break
+    return f"{about}; or take weights='bfloat16'"
 
 
 class TakesSteps(Protocol):
@@ -107,7 +128,7 @@ def demand_equal(program: TakesSteps, recorded: Recorded) -> float:
             explained = f"{recorded.allowed:.3g} is what single precision explains"
             raise CheckFailed(
                 f"the export does not compute what the model does: {name} is off by {error:.3g}, and "
-                f"{explained if recorded.allowed else 'whole numbers are equal or wrong'}"
+                f"{explained if recorded.allowed else 'whole numbers are equal or wrong'}{recorded.advice}"
             )
         if not np.array_equal(found[name], again[name]):
             raise CheckFailed(f"the export loses state: {name} differs when the state is saved and loaded in between")

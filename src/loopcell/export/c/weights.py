@@ -33,7 +33,7 @@ class Array:
         return C_TYPES[self.values.dtype.name]
 
 
-C_TYPES = {"float32": "float", "uint16": "uint16_t", "uint32": "uint32_t", "int8": "int8_t", "int16": "int16_t", "int32": "int32_t"}
+C_TYPES = {"float32": "float"} | {name: f"{name}_t" for name in ("uint16", "uint32", "int8", "int16", "int32")}
 
 
 def demand_weights(arrays: Iterable[Array]) -> None:

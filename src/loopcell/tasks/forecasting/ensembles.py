@@ -39,7 +39,7 @@ class MeanHead(Head):
 
     @property
     def counts(self) -> bool:  # type: ignore[override] # that of the head
-        """Whether values are counts."""
+        """Say whether values are counts."""
         return self.head.counts
 
     def loss(self, found: Tensor, true: Tensor, scale: Tensor) -> Tensor:

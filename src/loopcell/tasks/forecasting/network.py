@@ -126,7 +126,7 @@ class SeriesNetwork(nn.Module):
 
 
 class SingleNetwork(SeriesNetwork):
-    """What all networks with weights of their own have in common: they encode covariates, fill holes and learn.
+    """Forecasts by weights of its own: a network that encodes covariates, fills holes and learns.
 
     Args:
         settings: how much is read.

@@ -205,8 +205,9 @@ class ForecasterSettings(SeriesSettings):
             for head="mean" and "quantiles". None for mse. Or a function of forecasts and of what came, both [M], on the
             scale of their series, that returns the loss of each or their mean; with head="mean" only. No file keeps
             a function.
-        ensemble: k networks in one model, which begin from k seeds (`random_state` and those after it): their means
-            and quantiles are averaged. All hold out the same newest part. It takes k times the time and the memory.
+        ensemble: k networks in one model: each begins from a seed of its own (`random_state` and those after it), and
+            means and quantiles are averaged. All hold out the same newest part. It takes k times the time and the
+            memory.
     """
 
     horizon: Steps = 24

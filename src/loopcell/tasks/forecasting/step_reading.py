@@ -1,4 +1,4 @@
-"""What reads a step of a series: targets on their scale, relative to the newest, with covariates beside them."""
+"""The start of a step of a series: targets on their scale, relative to the newest, with covariates beside them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def chosen_series(names: Sequence[str], asked: str | None) -> int:
 
 @dataclass(frozen=True)
 class SeriesData:
-    """What training found of the data.
+    """The findings of training on the data.
 
     Attributes:
         targets: names of the K targets.

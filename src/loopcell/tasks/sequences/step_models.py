@@ -28,7 +28,7 @@ FIGURES = ("mean", "deviation", "least", "most", "first", "last")
 
 
 class Pooled(NamedTuple):
-    """What a classifier's and a regressor's step have in common.
+    """The data that a classifier or a regressor reads.
 
     Attributes:
         reads: the kind of input.

@@ -45,8 +45,7 @@ class ProductWriter:
         lengths = [f"n_{self.region.size(operand)}" for operand, _ in part.segments]
         depths = [f"DEPTH({length})" for length in lengths]
         results = ", ".join(self.names[index] for index in part.results)
-        # One array [M, V] for all segments: P^T d + Q^T e is one sum that never leaves it. Tiles start at 0 by
-        # themselves.
+        # One array [M, V] for all segments: P^T d + Q^T e is one sum that never leaves it. Tiles start at 0 anyway.
         start = "" if factors.on_tiles else " = {0}"
         yield f"vec acc_{number}[{tile.rows} * {tile.vectors}]{start}; /* {results} */"
         if factors.on_tiles:

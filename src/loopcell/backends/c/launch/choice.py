@@ -1,6 +1,6 @@
 """Choice: what kernels multiply for a call, by what its results may lose and by what is fastest on this machine.
 
-LOOPCELL_BF16 decides in the place of the measured rates: `fp32` (products as they are), `avx512` (pairs), `amx` (tiles), or
+LOOPCELL_BF16 decides in the place of measured rates: `fp32` (products as they are), `avx512` (pairs), `amx` (tiles), or
 `model`, a model of the tile instructions in C, which is for tests of what is written for them.
 """
 
@@ -12,7 +12,7 @@ from functools import cache
 
 from loopcell.backends.c.codegen.layout import Factors
 from loopcell.backends.c.launch.library import Tiles
-from loopcell.backends.c.launch.rates import Rates, rates
+from loopcell.backends.c.launch.rates import MultiplyRates, rates
 from loopcell.backends.c.toolchain import tile_permission
 from loopcell.backends.c.toolchain.build import BuildError
 from loopcell.backends.c.toolchain.target import Target, target
@@ -27,8 +27,8 @@ _TERMS = 3
 
 
 @dataclass(frozen=True)
-class Choice:
-    """What kernels multiply, and why.
+class ProductChoice:
+    """The form of products that kernels take, and the reason.
 
     Attributes:
         factors: the form.
@@ -41,7 +41,7 @@ class Choice:
     why: str = ""
 
 
-def in_bfloat16() -> Choice:
+def in_bfloat16() -> ProductChoice:
     """Return the fastest way to products whose operands may be rounded to bfloat16.
 
     Raises:
@@ -50,7 +50,7 @@ def in_bfloat16() -> Choice:
     return _chosen(_asked_for(), split=False, chosen=target())
 
 
-def in_parts() -> Choice:
+def in_parts() -> ProductChoice:
     """Return the fastest way to products of float32 that may lose its last digits: 1e-5 of their size.
 
     Raises:
@@ -67,30 +67,36 @@ def _asked_for() -> str:
 
 
 @cache
-def _chosen(name: str, *, split: bool, chosen: Target | None) -> Choice:
+def _chosen(name: str, *, split: bool, chosen: Target | None) -> ProductChoice:
     """Return the choice under a name of LOOPCELL_BF16, for a target; pairs are no way to multiply split numbers."""
     on_tiles = Factors.SPLIT if split else Factors.TILES
     if name == "model":
-        return Choice(on_tiles, Tiles.MODEL, f"a model of AMX in C, as {VARIABLE} asks")
+        return ProductChoice(on_tiles, Tiles.MODEL, f"a model of AMX in C, as {VARIABLE} asks")
     has_amx = chosen is not None and chosen.amx and tile_permission.granted()
     has_dot = chosen is not None and chosen.bf16
     if not {"avx512": has_dot, "amx": has_amx}.get(name, True):
         raise UsageError(f"{VARIABLE} names {name!r}, which this CPU, or the target, has not; leave it out")
     if name == "amx":
-        return Choice(on_tiles, why=f"AMX, as {VARIABLE} asks")
+        return ProductChoice(on_tiles, why=f"AMX, as {VARIABLE} asks")
     if name == "avx512" and not split:
-        return Choice(Factors.PAIRS, why=f"AVX512-BF16, as {VARIABLE} asks")
+        return ProductChoice(Factors.PAIRS, why=f"AVX512-BF16, as {VARIABLE} asks")
     if name != "auto":
-        return Choice(Factors.FULL, why=f"as {VARIABLE} asks")
-    if not (has_amx or (has_dot and not split)):
-        return Choice(Factors.FULL, why="this CPU has no faster unit")
+        return ProductChoice(Factors.FULL, why=f"as {VARIABLE} asks")
+    return _measured(chosen, split=split) if has_amx or (has_dot and not split) else NO_UNIT
+
+
+NO_UNIT = ProductChoice(Factors.FULL, why="this CPU has no faster unit")
+
+
+def _measured(chosen: Target | None, *, split: bool) -> ProductChoice:
+    assert chosen is not None  # it has a unit
     try:
         return fastest(rates(chosen), split=split)
     except BuildError:  # a compiler that refuses these refuses kernels too, and that is reported
-        return Choice(Factors.FULL, why="rates could not be measured")
+        return ProductChoice(Factors.FULL, why="rates could not be measured")
 
 
-def fastest(found: Rates, *, split: bool) -> Choice:
+def fastest(found: MultiplyRates, *, split: bool) -> ProductChoice:
     """Return what is fastest by measured rates: nothing but float32 where nothing is clearly faster than that.
 
     Args:
@@ -101,11 +107,11 @@ def fastest(found: Rates, *, split: bool) -> Choice:
     rate_of = rate_of or {Factors.TILES: found.amx or 0, Factors.PAIRS: found.dot or 0}
     best = max(rate_of, key=rate_of.__getitem__)
     if rate_of[best] <= found.fp32 * _MARGIN:
-        return Choice(Factors.FULL, why=f"no unit here is faster; {_said(found)}")
-    return Choice(best, why=f"{'AMX' if best.on_tiles else 'AVX512-BF16'}; {_said(found)}")
+        return ProductChoice(Factors.FULL, why=f"no unit here is faster; {_said(found)}")
+    return ProductChoice(best, why=f"{'AMX' if best.on_tiles else 'AVX512-BF16'}; {_said(found)}")
 
 
-def _said(found: Rates) -> str:
+def _said(found: MultiplyRates) -> str:
     """Return rates for people: multiplications and additions of one thread."""
     named = {"float32": found.fp32, "AVX512-BF16": found.dot, "AMX": found.amx}
     rates_of = ", ".join(f"{name} {rate:.0f}" for name, rate in named.items() if rate)

@@ -110,10 +110,12 @@ class MatrixGradients:
         block = self._rounded(block) if products else block
         for product in products:
             d = _columns(block, product.columns)
-            rows = bases[product.base].detach().narrow(0, product.rows.start, product.rows.count)
-            matrix = self._rounded(rows)
+            base = bases[product.base]
+            whole = self._is_whole(product)
+            matrix = self._rounded(base if whole else base.narrow(0, product.rows.start, product.rows.count))
             if gradient is None:  # the first product makes the tensor, and further ones add to it
-                gradient = torch.mm(d, matrix).to(dtype)
+                gradient = torch.mm(d, matrix)
+                gradient = gradient.to(dtype) if self._bf16 else gradient
             elif self._bf16:
                 gradient += torch.mm(d, matrix)
             else:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 
 import torch
 
 from loopcell.backends.c.codegen.forward import ForwardKernel
 from loopcell.backends.c.codegen.layout import Factors
-from loopcell.backends.c.codegen.loops import Loops
+from loopcell.backends.c.codegen.loops import Loops, loops_text
 from loopcell.backends.c.codegen.names import HEADERS, headers
 from loopcell.backends.c.toolchain.build import BuildError, build, vector_bytes
 from loopcell.equations.keys import state_keys
@@ -21,11 +22,13 @@ TILE_LANES = 16
 """Numbers of float32 in a row of a tile."""
 MOST_NODES = 600
 """Of a cell: the largest of the library has 150. A model file may have thousands, and compilers take minutes then."""
+LONG_LOOPS = 2_000
+"""Lines of C: the loops of an LSTM have 1,000, with layer normalisation 2,800; headers, read for each part, 700."""
 _BYTES = {torch.float32: 4, torch.float64: 8}
 
 
 class Tiles(Enum):
-    """What multiplies tiles: the header that stands before that of their products."""
+    """The header with the tile instructions: those of the CPU, or a model of them."""
 
     AMX = "tiles_amx"
     MODEL = "tiles_model"
@@ -86,9 +89,9 @@ class ForwardKernels:
         self.states = state_keys(fused.core.states)
         self.recorded = tuple(key.name for key in fused.core.results if key.kind == "record")
 
-    def _build(self, text: str, names: list[str]) -> None:
-        """Compile and load the text, and find some functions in it."""
-        self.library = build(text, ascii_name(self.fused.core.name)[:60], names)
+    def _build(self, text: str, names: list[str], parts: Callable[[], Sequence[str]] = tuple) -> None:
+        """Compile and load the text, whole or in parts, and find some functions in it."""
+        self.library = build(text, ascii_name(self.fused.core.name)[:60], names, parts)
         self.functions = {name: self.library[name] for name in names}
         for function in self.functions.values():
             function.restype = None
@@ -126,11 +129,21 @@ class Kernels(ForwardKernels):
         self.forward = self.loops.forward
         self.forward_and_save = self.loops.forward_and_save
         self.reverse = self.loops.reverse
-        self._build(self.text(), [*(kernel.name for kernel in self.loops.all()), "outer_products"])
+        self._registers = registers
+        self._build(self.text(), [*(kernel.name for kernel in self.loops.all()), "outer_products"], self._parts)
 
     def text(self) -> str:
         """Return the whole C file: definitions, the headers, and the loops."""
-        return f"{beginning(self.dtype, self.lanes, self.factors, self._tiles)}{self.loops.text()}"
+        return f"{self._beginning()}{self.loops.text()}"
+
+    def _beginning(self) -> str:
+        return beginning(self.dtype, self.lanes, self.factors, self._tiles)
+
+    def _parts(self) -> list[str]:
+        """Return a text for each loop, where these are so long that to compile them side by side takes less time."""
+        if self.factors.on_tiles or self.loops.text().count("\n") < LONG_LOOPS or (os.cpu_count() or 1) < 2:
+            return []
+        return [self._beginning() + loops_text(self.fused, [loop], self._registers) for loop in self.loops.all()]
 
     def saved_width(self, sizes: Mapping[str, int]) -> int:
         """Return how many numbers `forward_and_save` saves for every step of a row."""

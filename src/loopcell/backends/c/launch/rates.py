@@ -1,7 +1,7 @@
-"""Rates: how fast this machine multiplies, in each form that kernels may take; measured once and kept beside the kernels.
+"""Rates: how fast this machine multiplies, in each form that kernels may take; measured once, kept beside the kernels.
 
-What an instruction is called says little: the dot product of bfloat16 pairs has twice the rate of float32 on one CPU and half
-of it on another. So the products of the kernels themselves run for some milliseconds, in turns, on one thread.
+What an instruction is called says little: the dot product of pairs in bfloat16 has twice the rate of float32 on one CPU
+and half of it on another. So the products of the kernels themselves run for some milliseconds, in turns, on one thread.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ void rate(const factor *w, const factor *a, int64_t K, vec *out, int64_t times) 
 
 
 @dataclass(frozen=True)
-class Rates:
+class MultiplyRates:
     """Multiplications and additions of one thread, in 1e9 a second; None of what this machine has not.
 
     Attributes:
@@ -70,7 +70,7 @@ class Rates:
 
 
 @cache
-def rates(chosen: Target) -> Rates:
+def rates(chosen: Target) -> MultiplyRates:
     """Return what was measured here, by this process or an earlier one.
 
     Raises:
@@ -81,7 +81,9 @@ def rates(chosen: Target) -> Rates:
     path = library_cache.folder() / f"rates-{made_from}.json"
     found = _read(path, made_from)
     if found is None:
-        found = Rates(*_measured(chosen.bf16, permitted))
+        fp32, dot, amx = _measured(chosen.bf16, permitted)
+        assert fp32 is not None  # every machine multiplies float32
+        found = MultiplyRates(fp32, dot, amx)
         _write(path, made_from, found)
     return found
 
@@ -92,7 +94,9 @@ def _made_from(chosen: Target, *, permitted: bool) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-_CPU_FIELDS = ("vendor_id", "cpu family", "model", "model name", "stepping", "microcode", "flags", "CPU part", "Features")
+_CPU_FIELDS = frozenset(
+    ("vendor_id", "cpu family", "model", "model name", "stepping", "microcode", "flags", "CPU part", "Features")
+)
 
 
 def _cpu() -> str:
@@ -114,7 +118,7 @@ def _text(factors: Factors) -> str:
 
 
 def _measured(dot: bool, amx: bool) -> list[float | None]:
-    """Return the rates of `Rates`, in order: the best of some rounds, in which all take turns."""
+    """Return the rates of `MultiplyRates`, in order: the best of some rounds, in which all take turns."""
     wanted = [factors for factors, there in zip(_FORMS, (True, dot, amx), strict=True) if there]
     functions = {factors: build(_text(factors), "rates", ["rate"]).rate for factors in wanted}
     # As many numbers as the widest form reads; zeros are multiplied as fast as others.
@@ -132,7 +136,7 @@ def _measured(dot: bool, amx: bool) -> list[float | None]:
     return [round(work / best[factors], 2) if factors in best else None for factors in _FORMS]
 
 
-def _read(path: Path, made_from: str) -> Rates | None:
+def _read(path: Path, made_from: str) -> MultiplyRates | None:
     """Return what an earlier process has kept; None where that is not there, or not what one would have written."""
     try:
         status = path.lstat()
@@ -141,22 +145,24 @@ def _read(path: Path, made_from: str) -> Rates | None:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
-    names = [field.name for field in fields(Rates)]
+    names = [field.name for field in fields(MultiplyRates)]
     if not isinstance(content, dict) or content.get("made_from") != made_from or {*content} != {"made_from", *names}:
         return None
     numbers = [content[name] for name in names]
     if not all(number is None or _is_rate(number) for number in numbers) or numbers[0] is None:
         return None
-    return Rates(*numbers)
+    return MultiplyRates(*numbers)
 
 
 def _is_rate(number: object) -> bool:
     return isinstance(number, float) and math.isfinite(number) and number > 0
 
 
-def _write(path: Path, made_from: str, found: Rates) -> None:
+def _write(path: Path, made_from: str, found: MultiplyRates) -> None:
     """Keep the rates for later processes, where that can be."""
     try:
+        if path.is_symlink():  # which would be followed
+            path.unlink()
         with atomic_write(path, mode=0o644) as temporary:
             temporary.write_text(json.dumps({"made_from": made_from, **asdict(found)}) + "\n", encoding="utf-8")
     except (OSError, LoopcellError):  # the next process measures again: it takes milliseconds

@@ -6,7 +6,8 @@ import ctypes
 import hashlib
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,7 +25,9 @@ class BuildError(LoopcellError, RuntimeError):
     """There is no compiler, or it refused generated code, or its result cannot be loaded."""
 
 
-def build(source: str, name: str, functions: Sequence[str] = ()) -> ctypes.CDLL:
+def build(
+    source: str, name: str, functions: Sequence[str] = (), parts: Callable[[], Sequence[str]] = tuple
+) -> ctypes.CDLL:
     """Return the loaded library of a C source, compiled unless the cache has it.
 
     Calls into it release the interpreter lock. An entry that cannot be loaded, or lacks a function, is removed and
@@ -34,6 +37,8 @@ def build(source: str, name: str, functions: Sequence[str] = ()) -> ctypes.CDLL:
         source: the whole text.
         name: what the entry is called in the cache, for those who look there; letters, digits and underscores.
         functions: those that the library has to have.
+        parts: returns texts that are the same library together, to be compiled side by side; or none. Asked only when
+            there is something to compile.
 
     Raises:
         BuildError: the compiler failed, or its result cannot be loaded.
@@ -48,7 +53,7 @@ def build(source: str, name: str, functions: Sequence[str] = ()) -> ctypes.CDLL:
     if cached is not None:
         with suppress(BuildError):
             return _loaded(cached, chosen, functions)
-    return _loaded(cache.keep(name, key, _compiled(source, chosen)), chosen, functions)
+    return _loaded(cache.keep(name, key, _compiled(parts() or [source], chosen)), chosen, functions)
 
 
 def _loaded(path: Path, chosen: Target, functions: Sequence[str]) -> ctypes.CDLL:
@@ -73,16 +78,27 @@ def _key(source: str, chosen: Target) -> str:
     return hashlib.sha256(made_from.encode()).hexdigest()[:32]
 
 
-def _compiled(source: str, chosen: Target) -> bytes:
-    """Return the bytes of the library."""
+def _compiled(sources: Sequence[str], chosen: Target) -> bytes:
+    """Return the bytes of the library; of several sources each is compiled by a process of its own."""
     try:
         with tempfile.TemporaryDirectory(prefix="loopcell-") as scratch:
-            text, made = Path(scratch) / "kernel.c", Path(scratch) / "kernel.so"
-            text.write_text(source, encoding="utf-8")
-            command = (*chosen.command, *chosen.flags, "-shared", str(text), "-o", str(made), "-lm")
-            result = run(command, seconds=_SECONDS)
-            if result.returncode:
-                raise BuildError(f"{chosen} refused a generated kernel:\n{result.stderr[:2000]}")
+            texts = [Path(scratch) / f"kernel{place}.c" for place in range(len(sources))]
+            for text, source in zip(texts, sources, strict=True):
+                text.write_text(source, encoding="utf-8")
+            if len(texts) > 1:
+                with ThreadPoolExecutor(len(texts)) as pool:
+                    given = list(pool.map(lambda text: _made(chosen, ("-c", str(text)), text.with_suffix(".o")), texts))
+            else:
+                given = texts
+            made = _made(chosen, ("-shared", *map(str, given)), Path(scratch) / "kernel.so", "-lm")
             return made.read_bytes()
     except (OSError, subprocess.SubprocessError) as error:
         raise BuildError(f"{chosen} could not be run: {error}") from error
+
+
+def _made(chosen: Target, given: Sequence[str], made: Path, *libraries: str) -> Path:
+    """Have the compiler make a file."""
+    result = run((*chosen.command, *chosen.flags, *given, "-o", str(made), *libraries), seconds=_SECONDS)
+    if result.returncode:
+        raise BuildError(f"{chosen} refused a generated kernel:\n{result.stderr[:2000]}")
+    return made

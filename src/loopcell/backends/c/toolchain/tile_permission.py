@@ -15,8 +15,8 @@ _ARCH_REQ_XCOMP_PERM, _XFEATURE_XTILEDATA = 0x1023, 18
 def granted() -> bool:
     """Ask for permission to use tiles, once a process; say whether it was given.
 
-    It holds for all threads and for processes that are forked off. The kernel refuses where the CPU or the system has no
-    tiles, and where a thread has a signal stack that is too small to save them on.
+    It holds for all threads and for processes that are forked off. The system refuses where it or the CPU has no tiles,
+    and where a thread has a signal stack that is too small to save them on.
     """
     if not sys.platform.startswith("linux") or platform.machine() != "x86_64":
         return False

@@ -32,6 +32,8 @@ SPELLING = {
     "where": "({0}) ? {1} : {2}",
 }
 """Operations over numbers of one fraction."""
+ALONE = {"mul": "(int64_t){0} * {1}", "div": "ratio({0}, {1})", "sqrt": "root(lifted({0}, {up}))"}
+"""Operations over numbers as they are."""
 
 
 def fixed_equations_code(fixed: FixedEquations, stage_name: str, fields: Names, tables: dict[str, Array]) -> StageCode:
@@ -51,9 +53,7 @@ class FixedWriter(EquationsWriter):
 
     number = "int16_t"
 
-    def __init__(
-        self, fixed: FixedEquations, stage_name: str, fields: Names, tables: dict[str, Array]
-    ) -> None:
+    def __init__(self, fixed: FixedEquations, stage_name: str, fields: Names, tables: dict[str, Array]) -> None:
         self.fixed = fixed
         super().__init__(fixed.stage, stage_name, fields, fixed.matrices)
         self.tables = tables
@@ -120,7 +120,8 @@ class FixedWriter(EquationsWriter):
 
     def _equation(self, index: int) -> str:
         kind = "" if index in self.region.spilled else f"const {self._kind(index)} "
-        return f"{kind}{self.places[self.graph.nodes[index].label]} = {self._expression(index)}; /* {self._about(index)} */"
+        place = self.places[self.graph.nodes[index].label]
+        return f"{kind}{place} = {self._expression(index)}; /* {self._about(index)} */"
 
     def _stored(self, key: Key, index: int, value: str) -> str:
         down = self.fixed.formats[index].fraction - self.fixed.target(key)
@@ -155,14 +156,14 @@ class FixedWriter(EquationsWriter):
         values = [self._value(arg) for arg in node.args]
         if index in self.fixed.tables:
             return self._function(index, values[0])
-        if node.op == "mul":
-            return self._narrowed(index, f"(int64_t){values[0]} * {values[1]}")
-        if node.op == "div":
-            return self._narrowed(index, f"ratio({values[0]}, {values[1]})")
+        if node.op in ("mul", "div", "sqrt"):
+            up = 2 * self.fixed.natural(index) - self.fixed.formats[node.args[0]].fraction
+            return self._narrowed(index, ALONE[node.op].format(*values, up=up))
+        return self._together(index, node, values)
+
+    def _together(self, index: int, node: Node, values: list[str]) -> str:
+        """Return an operation over numbers that are brought to one fraction."""
         fractions = [self.fixed.formats[arg].fraction for arg in node.args]
-        if node.op == "sqrt":
-            up = 2 * self.fixed.natural(index) - fractions[0]
-            return self._narrowed(index, f"root(lifted({values[0]}, {up}))")
         together = max(fractions[1:] if node.op == "where" else fractions)
         raised = [
             f"lifted({value}, {together - one})" if together > one else value
@@ -200,7 +201,9 @@ class FixedWriter(EquationsWriter):
     def _vectors(self, fields: Names) -> dict[str, Array]:
         read = {arg for node in self.graph.nodes for arg in node.args if node.op != "div" or arg == node.args[0]}
         names = {node.name for i, node in enumerate(self.graph.nodes) if node.op == "parameter" and i in read}
-        names |= {self.graph.nodes[i].name for i in self.graph.results.values() if self.graph.nodes[i].op == "parameter"}
+        names |= {
+            self.graph.nodes[i].name for i in self.graph.results.values() if self.graph.nodes[i].op == "parameter"
+        }
         return {
             name: Array(fields.take(f"{self.stage_name}_{name}"), values.astype(np.int32), name)
             for name, values in self.fixed.vectors.items()

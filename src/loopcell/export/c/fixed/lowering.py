@@ -31,7 +31,7 @@ from loopcell.export.step_model.evaluate import OPERATIONS
 from loopcell.passes.sweeps import sweeps
 
 BOUNDED = {"sigmoid": 19, "tanh": 20}
-"""Functions that are flat beyond a bound, 16 and 8: the fraction of their argument. Below 0 they follow from above it."""
+"""Functions that are flat beyond a bound, 16 and 8, with the fraction of their argument. Tables begin at 0."""
 FUNCTIONS = (*BOUNDED, "exp", "log", "softplus")
 ALIGNED = ("add", "sub", "minimum", "maximum", "neg", "abs", "relu", "expand", "sized", "sum", "where")
 """Operations whose operands are brought to one fraction first."""
@@ -95,7 +95,7 @@ def exact(op: str, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 @dataclass(frozen=True, eq=False)
 class Inverse:
-    """What a value is divided by, as what it is multiplied with: 1 / p of a parameter, a constant or a size.
+    """A factor in the place of a divisor: 1 / p of a parameter, a constant or a size.
 
     Attributes:
         name: of the parameter, or "" of a single number.
@@ -217,7 +217,7 @@ class FixedEquations:
         return Format(min(most, fraction_for(self._room(index), bits)), bits)
 
     def _room(self, index: int) -> float:
-        """Return the largest number that a value has room for: its bound, where that is not far beyond what was seen."""
+        """Return the number that a value has room for: its bound, where that is not far beyond what was seen."""
         seen, bound = self._largest[index], max(map(abs, self._bounds[index]))
         stored = index in self.operands
         return bound / HEADROOM if bound <= seen * (4 if stored else 64) else seen * (1 if stored else SPARE)

@@ -13,7 +13,8 @@ from loopcell.errors import UsageError
 from loopcell.export.c.fixed.lowering import FixedEquations
 from loopcell.export.c.fixed.numbers import STORED, Matrices, Whole, fraction_for, meant, whole
 from loopcell.export.c.fixed.ranges import Ranges, ranges_of
-from loopcell.export.step_model import Delay, Equations, Join, Lookup, Softmax, StepModel
+from loopcell.export.c.weights import demand_finite
+from loopcell.export.step_model import Delay, Equations, Join, Lookup, Softmax, Stage, StepModel
 
 WEIGHTS = ("int16", "int8")
 
@@ -72,9 +73,11 @@ def fixed_model(step: StepModel, inputs: Mapping[str, npt.NDArray[Any]], weights
     for stage in step.stages:
         if not isinstance(stage, Equations | Lookup | Softmax | Delay | Join):
             raise UsageError(
-                f"fixed point has no stage such as {stage.gives.name!r} ({type(stage).__name__}): compute it before, and "
-                "export the network that reads it"
+                f"fixed point has no stage such as {stage.gives.name!r} ({type(stage).__name__}): compute it before, "
+                "and export the network that reads it"
             )
+    for stage in step.stages:
+        _demand_finite(stage)
     ranges = ranges_of(step, inputs)
     fractions = _fractions(step, ranges)
     lookups = {
@@ -93,6 +96,12 @@ def fixed_model(step: StepModel, inputs: Mapping[str, npt.NDArray[Any]], weights
         if isinstance(stage, Equations)
     }
     return FixedModel(step, weights, fractions, equations, lookups, tables)
+
+
+def _demand_finite(stage: Stage) -> None:
+    arrays = {"table": stage.table} if isinstance(stage, Lookup) else getattr(stage, "parameters", {})
+    for name, values in arrays.items():
+        demand_finite(f"{stage.gives.name}.{name}", values)
 
 
 def _fractions(step: StepModel, ranges: Ranges) -> dict[str, int]:

@@ -49,7 +49,8 @@ def narrow(numbers: npt.ArrayLike, down: int, bits: int) -> Whole:
     """Shift numbers down (up where it is negative), rounded, and clip them to so many bits."""
     wide = np.asarray(numbers, np.int64)
     shifted = (wide + (1 << (down - 1))) >> down if down > 0 else wide << -down
-    return np.clip(shifted, -limit(bits), limit(bits))
+    clipped: Whole = np.clip(shifted, -limit(bits), limit(bits))
+    return clipped
 
 
 def whole(values: npt.ArrayLike, fraction: int, bits: int) -> Whole:
@@ -115,4 +116,6 @@ class Matrices:
 def demand_size(what: str, largest: float) -> None:
     """Refuse numbers that no fraction has room for; UsageError says which."""
     if not largest <= LARGEST:
-        raise UsageError(f"{what} reach {largest:.3g}, and fixed point has room for {LARGEST:.3g}: scale the data first")
+        raise UsageError(
+            f"{what} reach {largest:.3g}, and fixed point has room for {LARGEST:.3g}: scale the data first"
+        )

@@ -30,8 +30,14 @@ def lookup_code(stage: Lookup, name: str, fields: Names, matrices: Matrices, fra
     tokens, size = stage.table.shape
     values, multipliers = matrices.stored(stage.table)
     kind = np.int16 if multipliers is None else np.int8
-    table = Array(fields.take(f"{name}_table"), values.astype(kind).reshape(-1), f"a row of {size} for each of {tokens} tokens")
-    beside = [] if multipliers is None else [Array(fields.take(f"{name}_scales"), multipliers.astype(np.int32), "of each row")]
+    table = Array(
+        fields.take(f"{name}_table"), values.astype(kind).reshape(-1), f"a row of {size} for each of {tokens} tokens"
+    )
+    beside = (
+        []
+        if multipliers is None
+        else [Array(fields.take(f"{name}_scales"), multipliers.astype(np.int32), "of each row")]
+    )
     scaled = "".join(f" * model->{array.name}[token]" for array in beside)
     lines = (
         *comment(f"{name}: the row of a token"),
@@ -51,7 +57,8 @@ def shares(scores: Whole, fraction: int) -> Whole:
     interval, rest = np.minimum(at >> 14, 511), at - (np.minimum(at >> 14, 511) << 14)
     first = _POWERS[interval]
     powers = first + (((_POWERS[interval + 1] - first) * rest + (1 << 13)) >> 14)
-    return np.minimum((powers << STORED) // powers.sum(), (1 << STORED) - 1)
+    found: Whole = np.minimum((powers << STORED) // powers.sum(), (1 << STORED) - 1)
+    return found
 
 
 def softmax_code(stage: Softmax, name: str, fields: Names, fraction: int) -> StageCode:
@@ -64,7 +71,8 @@ def softmax_code(stage: Softmax, name: str, fields: Names, fraction: int) -> Sta
         "    int32_t highest = x[0], total = 0;",
         f"    for (int unit = 1; unit < {size}; unit++) highest = x[unit] > highest ? x[unit] : highest;",
         f"    for (int unit = 0; unit < {size}; unit++) {{",
-        f"        const int32_t at = narrow_quietly(x[unit] - highest, {fraction - (ON_THE_WAY - 4)}) + {1 << ON_THE_WAY};",
+        f"        const int32_t below = narrow_quietly(x[unit] - highest, {fraction - (ON_THE_WAY - 4)});",
+        f"        const int32_t at = below + {1 << ON_THE_WAY};",
         "        const int32_t interval = at >> 14 < 511 ? at >> 14 : 511, rest = at - interval * 16384;",
         f"        const int32_t first = model->{table.name}[interval], next = model->{table.name}[interval + 1];",
         "        output[unit] = (int16_t)(first + (((next - first) * rest + 8192) >> 14));",

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from loopcell.equations import Key
 from loopcell.errors import InputError
+from loopcell.export.c.fixed.numbers import STORED, demand_size, fraction_for
 from loopcell.export.step_model import Equations, Output, StepModel, StepRun
 from loopcell.export.step_model.evaluate import Doubles, evaluate
-from loopcell.export.c.fixed.numbers import STORED, demand_size, fraction_for
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,9 @@ def ranges_of(model: StepModel, inputs: Mapping[str, npt.NDArray[Any]]) -> Range
     """
     for name, values in inputs.items():
         if not np.isfinite(values).all():
-            raise InputError(f"the data of {name!r} have a number that is missing or not finite; fixed point has neither")
+            raise InputError(
+                f"the data of {name!r} have a number that is missing or not finite; fixed point has neither"
+            )
         _demand_like_sizes(name, values)
     run, quantities, states = _Watched(model), dict.fromkeys(model.quantities, 0.0), dict.fromkeys(model.states, 0.0)
     run.model = replace(model, outputs=tuple(Output(stage.gives.name) for stage in model.stages))
@@ -85,8 +87,8 @@ def _demand_like_sizes(name: str, values: npt.NDArray[Any]) -> None:
     spread = values.std(0)
     for place in np.flatnonzero((spread > 0) & (spread < _LEVELS * step)):
         raise InputError(
-            f"{name}[{place}] varies by {spread[place]:.3g}, and one step of the 16 bits that hold the largest number of "
-            f"{name!r}, {np.abs(values).max():.6g}, is {step:.3g}: bring the numbers of an input to like sizes first"
+            f"{name}[{place}] varies by {spread[place]:.3g}, and one step of the 16 bits that hold the largest number "
+            f"of {name!r}, {np.abs(values).max():.6g}, is {step:.3g}: bring the numbers of an input to like sizes first"
         )
 
 

@@ -37,7 +37,7 @@ def fixed_source(step: StepModel, name: str, weights: str, store: str, data: Dat
         )
     inputs = checked(step, data.inputs if isinstance(data, StepCheck) else data)
     fixed = fixed_model(step, inputs, weights)
-    return FixedSource(step, name, FixedForm(weights), store, fixed), inputs
+    return FixedSource(step, name, FixedForm(weights), store, fixed=fixed), inputs
 
 
 def record_fixed(source: FixedSource, check: StepCheck, inputs: Arrays) -> Recorded:
@@ -59,8 +59,8 @@ def record_fixed(source: FixedSource, check: StepCheck, inputs: Arrays) -> Recor
     largest = max(float(np.abs(values).max(initial=0)) for values in exact.values())
     if not error <= _USELESS * max(largest, 2.0**-10):
         raise CheckFailed(
-            f"in fixed point with weights={source.fixed.weights!r} the answers are off by {error:.3g}, of {largest:.3g} at "
-            "most: it is not the model any more; take weights='int16', or the arithmetic of floats"
+            f"in fixed point with weights={source.fixed.weights!r} the answers are off by {error:.3g}, of "
+            f"{largest:.3g} at most: it is not the model any more; take weights='int16', or the arithmetic of floats"
         )
     return Recorded(numbers, answers, 0.0, error, own)
 

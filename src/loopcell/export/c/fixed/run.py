@@ -43,7 +43,9 @@ class FixedRun:
     def __init__(self, model: FixedModel) -> None:
         self.model = model
         self._matrices = {
-            name: {key: stage.matrices.stored(value) for key, value in stage.stage.parameters.items() if value.ndim == 2}
+            name: {
+                key: stage.matrices.stored(value) for key, value in stage.stage.parameters.items() if value.ndim == 2
+            }
             for name, stage in model.equations.items()
         }
         self.reset()
@@ -108,7 +110,9 @@ class FixedRun:
         if node.op == "matmul":
             weights, multipliers = self._matrices[stage.stage.gives.name][values[0]]
             total = weights @ values[1]
-            return narrow(total if multipliers is None else total * multipliers, stage.natural(index) - own.fraction, own.bits)
+            return narrow(
+                total if multipliers is None else total * multipliers, stage.natural(index) - own.fraction, own.bits
+            )
         fractions = [stage.formats[arg].fraction for arg in node.args]
         if node.op == "mul":
             found = values[0] * values[1]
@@ -121,7 +125,7 @@ class FixedRun:
             together = max(fractions[1:] if node.op == "where" else fractions)
             lifted = [value << max(0, together - one) for value, one in zip(values, fractions, strict=True)]
             if node.op == "greater":
-                return (lifted[0] > lifted[1]).astype(np.int64) << own.fraction
+                return np.asarray(lifted[0] > lifted[1], np.int64) << own.fraction
             if node.op == "where":
                 found = np.where(values[0] != 0, lifted[1], lifted[2])
             elif node.op == "expand":
@@ -137,9 +141,6 @@ class FixedRun:
         return narrow(found, table.result - own.fraction, own.bits)
 
 
-
-
-
 def interpolated(table: Table, argument: Whole) -> Whole:
     """Return a function of arguments of 23 bits."""
     if table.op not in BOUNDED:
@@ -152,7 +153,8 @@ def between(entries: Whole, at: Whole, bits: int) -> Whole:
     """Interpolate between the two entries around a place, `bits` of which are the way from one to the next."""
     interval, rest = at >> bits, at & limit(bits)
     first = entries[interval]
-    return first * 256 + (((entries[interval + 1] - first) * rest + (1 << (bits - 9))) >> (bits - 8))
+    found: Whole = first * 256 + (((entries[interval + 1] - first) * rest + (1 << (bits - 9))) >> (bits - 8))
+    return found
 
 
 def ratio(left: Whole, right: Whole) -> Whole:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from loopcell.export.c.argument_lines import is_token
@@ -19,6 +21,7 @@ from loopcell.export.c.source import CSource
 from loopcell.export.c.stages import stage_code
 from loopcell.export.c.weights import Array
 from loopcell.export.step_model import Equations, Join, Lookup, Softmax, Stage
+from loopcell.export.step_model.identity import identity
 
 _PLAIN: ProductForm = product_form()
 _FRACTIONS = "/* A number q of an input or output means q / 2^FRACTION. */"
@@ -74,7 +77,7 @@ class FixedSource(CSource):
         fixed: the model with its formats.
     """
 
-    fixed: FixedModel = None  # type: ignore[assignment] - the fields before it have defaults, and it has none
+    fixed: FixedModel = field(kw_only=True)
 
     number = "int16_t"
     number_bytes = 2
@@ -103,8 +106,18 @@ class FixedSource(CSource):
         if isinstance(stage, Join):
             return join_code(stage, name, self.model, fixed.fractions)
         code = stage_code(stage, name, self._fields, self.model, _PLAIN)  # a delay, which only copies
-        lines = (line.replace("float ", "int16_t ").replace("!= 0.0f", "!= 0").replace("1.0f", "1") for line in code.lines)
+        lines = (
+            line.replace("float ", "int16_t ").replace("!= 0.0f", "!= 0").replace("1.0f", "1") for line in code.lines
+        )
         return StageCode(tuple(lines), code.call, states=code.states)
+
+    @cached_property
+    def identity(self) -> str:
+        """The model's identity, in hexadecimal digits: and of its formats, which say what a state means."""
+        formats = [sorted(self.fixed.fractions.items()), self.fixed.weights]
+        formats += [sorted(stage.states.items()) for stage in self.fixed.equations.values()]
+        about = f"{identity(self.model)} {json.dumps(formats)}"
+        return hashlib.sha256(about.encode()).hexdigest()[:16]
 
     def step_call(self, *arguments: str) -> str:
         """Return an expression that takes a step, and is not 0 where that failed; clipped numbers are no failure."""

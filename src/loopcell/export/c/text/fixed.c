@@ -43,7 +43,8 @@ static inline int64_t ratio(int32_t a, int32_t b) {
 /* The square root, rounded down, digit by digit; 0 of what is negative. */
 static inline int64_t root(int64_t x) {
     int64_t y = 0;
-    for (int64_t digit = (int64_t)1 << 60; x > 0 && digit; digit >>= 2) {
+    if (x < 0) return 0;
+    for (int64_t digit = (int64_t)1 << 60; digit; digit >>= 2) {
         const int64_t next = y + digit;
         y >>= 1;
         if (x < next) continue;

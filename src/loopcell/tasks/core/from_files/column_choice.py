@@ -25,12 +25,15 @@ def target_column(records: Records, spec: FileExamples) -> str | None:
     """Return the column of what is known of the sequences; UsageError where it is not clear which one.
 
     What remains of a unit is no column, but for one of this name; where units have labels in a file of their own there
-    is None.
+    is None. Several columns of the labels of steps are named together, with commas between them.
     """
     if spec.target_counts_down and records.columns:
         return spec.target
     if spec.unit_labels is not None:
         return None
+    if spec.of_steps and spec.targets and spec.target not in records.columns:
+        demand_columns(records, spec.targets)
+        return spec.target
     return _chosen(records, spec.target, TARGET_COLUMNS, "target", "--label")
 
 

@@ -54,7 +54,8 @@ class Columns(Config):
             is an example, the columns of numbers that are its sequence. s1..s21 are 21 columns. None finds it where a
             kind of file has one.
         target: the column of what is to be learned; None for the one that is called label, labels or target. Where rows
-            are steps, "remaining" is what no column has: the rows that a unit still has after a sequence.
+            are steps, "remaining" is what no column has: the rows that a unit still has after a sequence. Of a tagger
+            several, with commas between them: columns of zeros and ones, of which each is a label.
         separator: what stands between the labels of one cell, where an example has several.
         names: the names of the columns of a table that has no header, such as unit,cycle,s1..s21.
         by: rows are steps, and a sequence is made of those with one value in this column, or in several.
@@ -97,6 +98,12 @@ class Columns(Config):
         return () if self.input is None else numbered_names(self.input.split(","))
 
     @property
+    def targets(self) -> tuple[str, ...]:
+        """The names in `target`, where there are several."""
+        names = () if self.target is None else tuple(name.strip() for name in self.target.split(","))
+        return names if len(names) > 1 else ()
+
+    @property
     def units(self) -> tuple[str, ...]:
         """The names in `by`."""
         return () if self.by is None else tuple(name.strip() for name in self.by.split(","))
@@ -111,7 +118,7 @@ class Columns(Config):
     @property
     def named(self) -> tuple[str, ...]:
         """All names of columns that are said."""
-        one = (self.input, *self.inputs, self.target, self.by, *self.units, *self.time, *self.static)
+        one = (self.input, *self.inputs, self.target, *self.targets, self.by, *self.units, *self.time, *self.static)
         return tuple(name for name in one if name is not None)
 
     def inputs_in(self, there: Sequence[str]) -> bool:
@@ -189,7 +196,8 @@ class FileExamples(Columns):
 
         Columns of the same names in another order are put into that of training: a step of the model is a name.
         """
-        learned = training.target in there or training.target_counts_down
+        several = bool(training.targets) and set(training.targets) <= set(there)
+        learned = training.target in there or several or training.target_counts_down
         names = ["target", "separator", "cap"] if learned else []
         if self.input is not None or training.inputs_in(there):
             names += ["input", "by", "time", "time_format", "time_input", "static", "window", "stride"]

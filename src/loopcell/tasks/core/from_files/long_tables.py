@@ -38,7 +38,10 @@ def long_table(
         UsageError: what was typed makes no sense together.
     """
     values = None if spec.statics is None else UnitValues.read(_of_units(spec), spec.units, joined_names(spec))
-    return LongTable(records, roles_of(spec, *columns, each_step=each_step), labels, values)
+    inputs, target = columns
+    several = target is not None and target not in records.columns and spec.targets
+    roles = roles_of(spec, inputs, None if several else target, each_step=each_step, labels=several or ())
+    return LongTable(records, roles, labels, values)
 
 
 def joined_names(spec: FileExamples) -> tuple[str, ...]:
@@ -61,11 +64,19 @@ def _of_units(spec: FileExamples) -> Records:
     return without_missing(records, spec.missing)
 
 
-def roles_of(spec: FileExamples, inputs: tuple[str, ...], target: str | None, *, each_step: bool) -> Roles:
+def roles_of(
+    spec: FileExamples,
+    inputs: tuple[str, ...],
+    target: str | None,
+    *,
+    each_step: bool,
+    labels: tuple[str, ...] = (),
+) -> Roles:
     """Return the roles of columns; UsageError where what was typed makes no sense together."""
     return Roles(
         input=inputs,
         target=target,
+        labels=labels,
         by=spec.units,
         time=spec.time,
         time_format=spec.time_format,

@@ -18,7 +18,7 @@ NOTE = "static values hold for a whole sequence: give every step of it the same"
 
 
 class StaticStep(NamedTuple):
-    """What reads the static values.
+    """The part of a step that reads the static values.
 
     Attributes:
         inputs: of the model: `static`, the numbers, and a token for each column of categories.

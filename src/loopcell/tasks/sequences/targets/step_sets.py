@@ -23,12 +23,13 @@ def is_indicators(y: Sequence[Any]) -> bool:
 
 
 def indicator_names(y: Sequence[Any]) -> list[Any]:
-    """Return the names of the K labels: those of a frame's columns, or their numbers.
+    """Return the names of the K labels: those of a frame's or of a long table's columns, or their numbers.
 
     Raises:
         DataError: there is one label only.
     """
-    names = column_names(y[0], where(y, 0)) if is_table(y[0]) else list(range(y[0].shape[1]))
+    columns = list(getattr(y, "step_names", ()))
+    names = column_names(y[0], where(y, 0)) if is_table(y[0]) else columns or list(range(y[0].shape[1]))
     if len(names) < 2:
         raise DataError(f"{where(y, 0)} has the shape [T, 1]: give one label a step, y[:, 0]")
     return names

@@ -14,7 +14,8 @@ typedef struct {
     outer_product list[];
 } outer_product_list;
 
-void outer_products(const outer_product_list *all) {
+/* Weak: a library whose loops are compiled apart has it once for each of them, and keeps one. */
+__attribute__((weak)) void outer_products(const outer_product_list *all) {
     for (const outer_product *o = all->list; o < all->list + all->count; o++)
         for (int64_t i = 0; i < o->rows; i++)
             for (int64_t j = 0; j < o->columns; j += LANES) {

@@ -22,8 +22,9 @@ INLINE halves halves_of(vec a) {
     return (halves)_mm512_cvtneps_pbh((__m512)a);
 #else
     const factors x = (factors)a, size = x & 0x7fffffffu, nearest = x + 0x7fff + (x >> 16 & 1);
-    const factors finite = (size < 0x00800000u ? x & 0x80000000u : nearest) >> 16;
-    return __builtin_convertvector(size > 0x7f800000u ? x >> 16 | 64 : finite, halves);
+    const factors tiny = (factors)(size < 0x00800000u), not_a_number = (factors)(size > 0x7f800000u);
+    const factors number = ((tiny & x & 0x80000000u) | (~tiny & nearest)) >> 16;
+    return __builtin_convertvector((not_a_number & (x >> 16 | 64)) | (~not_a_number & number), halves);
 #endif
 }
 INLINE factors widened(halves a) { return __builtin_convertvector(a, factors); }

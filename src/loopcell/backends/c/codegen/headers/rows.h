@@ -211,8 +211,8 @@ typedef struct {
     } layer[];
 } stack;
 
-/* Run them one after the other. */
-void in_turn(const stack *layers, void *input) {
+/* Run them one after the other. Weak, as outer_products is. */
+__attribute__((weak)) void in_turn(const stack *layers, void *input) {
     if (layers->input) *layers->input = input;
     for (int64_t i = 0; i < layers->count; i++) layers->layer[i].kernel(layers->layer[i].with);
 }
