@@ -22,9 +22,14 @@ def triton_scan(coefficient: Tensor, offset: Tensor, first: Tensor, restart: Ten
 
     Steps are cut into blocks where rows and units alone do not fill the device; float64 has no blocks.
     """
-    shape = offset.shape
     if not offset.numel():
         return torch.empty_like(offset)
+    with torch.cuda.device_of(offset):  # Triton launches on the current device, whatever the tensors are on
+        return _launched(coefficient, offset, first, restart, reverse)
+
+
+def _launched(coefficient: Tensor, offset: Tensor, first: Tensor, restart: Tensor | None, reverse: bool) -> Tensor:
+    shape = offset.shape
     if restart is None and _is_flat(coefficient) and _is_flat(offset):  # then short rows waste no lanes
         coefficient, offset, first = (tensor.flatten(-2).unsqueeze(-2) for tensor in (coefficient, offset, first))
     call = _ScanCall(coefficient, offset, restart, reverse)
