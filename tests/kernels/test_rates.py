@@ -1,4 +1,4 @@
-"""What kernels multiply: the fastest by rates that were measured here, once, and are kept for later processes."""
+"""Rates: the fastest product in bfloat16, by what was measured here, once, and is kept for later processes."""
 
 from __future__ import annotations
 

@@ -48,7 +48,8 @@ class _BlockedRun:
         self._start()
         if self.choice.kind == "streamed":
             self._launch((self.tiles, 1), 0, steps)
-        elif self.choice.kind == "persistent" and not interpreting():
+        # The interpreter runs one program after the other: it would wait for ever at a barrier of several.
+        elif self.choice.kind == "persistent" and (not interpreting() or self.blocks == 1):
             self._launch((self.tiles, self.blocks), 0, steps, together=True)
         else:
             self._sweep_by_sweep()

@@ -19,7 +19,7 @@
 #ifndef SPLIT
 #define SPLIT 0
 #endif
-#if TILES && !defined(__AVX512F__) && !defined(__clang__)
+#if TILES && !defined(__AVX512F__)
 #pragma GCC diagnostic ignored "-Wpsabi" /* rows of tiles are wider than this CPU's vectors, and no function outside is given one */
 #endif
 #define SHORT (BF16 && !SPLIT) /* functions of fewer digits: results that are rounded to bfloat16 do not tell */
