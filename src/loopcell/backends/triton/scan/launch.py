@@ -24,7 +24,8 @@ def triton_scan(coefficient: Tensor, offset: Tensor, first: Tensor, restart: Ten
     """
     if not offset.numel():
         return torch.empty_like(offset)
-    with torch.cuda.device_of(offset):  # Triton launches on the current device, whatever the tensors are on
+    # Triton launches on the current device, whatever the tensors are on.
+    with torch.cuda.device_of(offset):  # type: ignore[no-untyped-call]
         return _launched(coefficient, offset, first, restart, reverse)
 
 
