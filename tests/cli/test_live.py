@@ -295,6 +295,19 @@ def test_answers_go_to_a_file_as_they_come(trained, live, tmp_path):
     assert "Parquet is written as a whole" in live(model, [HEADER], "--stream", "-o", tmp_path / "o.parquet").stderr
 
 
+def test_a_row_that_cannot_be_answered_and_a_state_that_cannot_be_written(trained, live, loopcell, tmp_path):
+    lines = [HEADER, *hourly(3)]
+    for state, sentence in ((tmp_path / "none" / "s", "its folder does not exist"), (tmp_path, "a folder has that name")):
+        for words in (("--stream", "--state", state), ("--no-stream", "--kind", "csv", "--state", state)):
+            result = live(trained / "forecast", lines, *words)
+            assert sentence in result.stderr
+            assert not result.stdout
+    (tmp_path / "t.csv").write_text("\n".join(lines), encoding="utf-8")
+    refused = loopcell("predict", trained / "anomaly", tmp_path / "t.csv", "--state", tmp_path / "s")
+    assert "an AnomalyDetector keeps a state from row to row" in refused.stderr
+    assert "loopcell stream MODEL --state S < FILE" in refused.stderr
+
+
 def test_what_does_not_go_together_is_refused(trained, live, loopcell, run, tmp_path):
     model = trained / "forecast"
     lines = [HEADER, *hourly(3)]

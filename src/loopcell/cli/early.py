@@ -50,8 +50,8 @@ def demand_no_effect(path: Path) -> None:
 
     if path.is_file() and is_effect(path):
         raise UsageError(
-            f"{path} is no model of rows; if it is an audio effect, loopcell stream {path} input.wav -o output.wav makes "
-            "a sound of a sound, and loopcell export takes it elsewhere"
+            f"{path} is no model of rows; if it is an audio effect, loopcell stream {path} input.wav -o output.wav "
+            "makes a sound of a sound, and loopcell export takes it elsewhere"
         )
 
 

@@ -152,8 +152,8 @@ class SeriesStream(Stream[ResultT], Generic[KeptT, ResultT]):
 
     def pass_over(self) -> None:
         """Tell that a row was left out, which nobody knows the series of; see `Stream.pass_over`."""
-        each = self._followed.items()
-        self._followed = {name: one._replace(passed_over=one.passed_over + 1) for name, one in each}
+        for name, one in self._followed.items():
+            self._followed[name] = one._replace(passed_over=one.passed_over + 1)
 
     def _record(self, row: Any) -> Record:
         """Return a row by the names of its columns, with its place in the stream."""
@@ -218,15 +218,12 @@ class SeriesStream(Stream[ResultT], Generic[KeptT, ResultT]):
         return result, Followed(last, step, ahead=ahead, kept=kept)
 
     def _is_lost(self, one: Series, before: Followed[KeptT]) -> bool:
-        """Say whether rows were left out in a gap that cannot be filled: while rows only wait, or one that is too long.
-
-        Too long is believed of the second row alone: the first may have a wrong time.
-        """
+        """Say whether rows were left out in a gap that cannot be filled: while rows only wait, or one that is too long."""
         gap = before.passed_over > 0 and gap_before(one, before)
         if not gap or (before.kept is None and not self._fill_gaps):
             return bool(gap)
         filled = filled_between(before.time, one.times[:1], one.step or before.step, one.zone)
-        return filled is None and before.passed_over > 1
+        return filled is None and before.passed_over > 1  # not of the first such row: its time may be wrong
 
     def _continued(self, new: Series, before: Followed[KeptT], row: Record) -> Series:
         with naming(row):
