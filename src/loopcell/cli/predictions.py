@@ -93,7 +93,7 @@ def _plain(output: Path) -> Path:
 
 
 def _json_line(prediction: PredictedRow) -> str:
-    place, found, _ = _named_apart(prediction, prediction.found)
+    place, found = _named_apart(prediction, prediction.found)[:2]
     there = {name: value for name, value in (place | found).items() if value is not None or name in place}
     return json.dumps(there, ensure_ascii=False, allow_nan=False, default=str) + "\n"
 

@@ -107,7 +107,7 @@ def test_what_is_no_sound_is_said() -> None:
 
 
 def test_a_state_that_cannot_be_written_is_refused_first(tmp_path: Any) -> None:
-    for path, sentence in ((tmp_path / "none" / "s", "its folder does not exist"), (tmp_path, "a folder has that name")):
+    for path, sentence in ((tmp_path / "none" / "s", "its folder does not exist"), (tmp_path, "a folder has that")):
         with pytest.raises(FileWriteError, match=sentence):
             effect().stream(path)
 

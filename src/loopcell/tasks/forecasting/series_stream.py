@@ -195,9 +195,7 @@ class SeriesStream(Stream[ResultT], Generic[KeptT, ResultT]):
         """Read a row whose time has come, after those that were told before it and have no value."""
         now = one.times[0]
         if self._is_lost(one, before):
-            self._note(
-                [f"{of(one.name)} begins anew at {shown(now, one.zone)}, after a gap: rows before are let go"]
-            )
+            self._note([f"{of(one.name)} begins anew at {shown(now, one.zone)}, after a gap: rows before are let go"])
             before = Followed(step=before.step, ahead=tuple(told for told in before.ahead if told.time >= now))
         late = [told.row for told in before.ahead if told.time < now]
         ahead = tuple(told for told in before.ahead if told.time > now)
@@ -218,7 +216,7 @@ class SeriesStream(Stream[ResultT], Generic[KeptT, ResultT]):
         return result, Followed(last, step, ahead=ahead, kept=kept)
 
     def _is_lost(self, one: Series, before: Followed[KeptT]) -> bool:
-        """Say whether rows were left out in a gap that cannot be filled: while rows only wait, or one that is too long."""
+        """Say whether rows were left out in a gap that cannot be filled: while rows wait, or a long one."""
         gap = before.passed_over > 0 and gap_before(one, before)
         if not gap or (before.kept is None and not self._fill_gaps):
             return bool(gap)
