@@ -220,7 +220,9 @@ class SeriesStream(Stream[ResultT], Generic[KeptT, ResultT]):
         gap = before.passed_over > 0 and gap_before(one, before)
         if not gap or (before.kept is None and not self._fill_gaps):
             return bool(gap)
-        filled = filled_between(before.time, one.times[:1], one.step or before.step, one.zone)
+        step = one.step or before.step
+        assert step is not None  # without one there is no gap
+        filled = filled_between(before.time, one.times[:1], step, one.zone)
         return filled is None and before.passed_over > 1  # not of the first such row: its time may be wrong
 
     def _continued(self, new: Series, before: Followed[KeptT], row: Record) -> Series:
