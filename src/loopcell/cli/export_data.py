@@ -57,5 +57,5 @@ def _sequences_of(model: Any, spec: Any) -> Any:
     if found is None or not len(found):
         raise DataError(f"{spec.files[0]} has no rows to hold the export against")
     if next(parts, None) is not None:
-        say_note(f"{spec.files[0]} has more than {MOST_SEQUENCES:,} sequences: the export knows of the first ones alone")
+        say_note(f"{spec.files[0]} has more than {MOST_SEQUENCES:,} sequences: the export is held against the first")
     return found

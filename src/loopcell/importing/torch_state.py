@@ -86,8 +86,8 @@ def from_torch(
             _said(called, of, "nonlinearity", nonlinearity),
             batch_first=bool(_said(called, of, "batch_first", batch_first)),
         )
-    if nonlinearity is not None and not any(isinstance(net, RNN) for net in networks.values()):
-        kinds = " and ".join(sorted({type(net).__name__ for net in networks.values()}))
+    if nonlinearity not in (None, "tanh") and not any(isinstance(net, RNN) for net in networks.values()):
+        kinds = " and ".join(sorted({type(net).__name__ for net in networks.values()}))  # whose function is tanh
         raise UsageError(f"nonlinearity={nonlinearity!r} is of an RNN, and {where} has {kinds} alone: leave it out")
     others = [f"{name}: outside of prefix" for name in state if name not in chosen]
     left_out = (*left_out, *others, *_dropouts(networks, modules))

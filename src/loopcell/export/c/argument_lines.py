@@ -42,7 +42,6 @@ def _wrapped(about: str, names: Sequence[str]) -> list[str]:
     safe = whole.replace("*/", "* /").replace("/*", "/ *")
     safe = "".join(letter if letter.isprintable() else "?" for letter in safe)
     lines = textwrap.wrap(safe, _WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
-    # A name may have "*" at the end of a line and "/" at the start of the next one: what is between them keeps them apart.
     return lines or [safe]
 
 

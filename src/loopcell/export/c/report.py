@@ -121,7 +121,7 @@ class CReport:
         return "\n".join(part for part in parts if part)
 
     def _order(self) -> str:
-        """Return the names of the numbers of inputs and outputs, in their order, as a table; "" where none are known."""
+        """Return the names of the numbers of inputs and outputs in their order, as a table; "" where none are known."""
         rows = [
             f"| `{word}` | {way} | {_in_a_cell(names)} |\n"
             for way, each in (("input", self.columns), ("output", self.labels))

@@ -220,9 +220,7 @@ def _moved(values: Array, rng: np.random.Generator, grain: float) -> Array:
     return moved
 
 
-def checked(
-    model: StepModel, data: Mapping[str, npt.ArrayLike], most: int | None = MOST_STEPS
-) -> dict[str, Array]:
+def checked(model: StepModel, data: Mapping[str, npt.ArrayLike], most: int | None = MOST_STEPS) -> dict[str, Array]:
     """Return the first steps of a user's data, or with `most` None all, as a model reads them.
 
     Raises:

@@ -87,7 +87,7 @@ def _model(model: StepModel, writer: GraphWriter, form: str, axes: list[str]) ->
         for one in model.outputs
     ]
     states = [Quantity(name, size) for name, size in model.states.items()]
-    read = set(_reads(writer.nodes))  # ONNX Runtime warns of a constant that nothing reads, as where it stands transposed
+    read = set(_reads(writer.nodes))  # a matrix may stand there transposed alone, and ONNX Runtime warns of the other
     graph = helper.make_graph(
         writer.nodes,
         model.name,
