@@ -66,9 +66,7 @@ def test_a_long_array_decides_with_all_of_its_steps() -> None:
 
 EXPORTERS = {
     "c": lambda model, path, data: to_c(model, path, data=data),
-    "fixed": lambda model, path, data: to_c(
-        model, path, data=data, form=CForm(arithmetic="fixed", weights="int16")
-    ),
+    "fixed": lambda model, path, data: to_c(model, path, data=data, form=CForm(arithmetic="fixed", weights="int16")),
     "wasm": lambda model, path, data: to_wasm(model, path, data=data),
     "onnx": lambda model, path, data: to_onnx(model, path, x=data),
     "torch": lambda model, _, data: to_torch_program(model, x=data),
@@ -152,3 +150,35 @@ def test_onnx_has_no_constant_that_nothing_reads(tmp_path: Any, tagger: Any) -> 
         to_onnx(tagger, tmp_path / f"{form}.onnx", form=form)
         graph = onnx.load(tmp_path / f"{form}.onnx").graph
         assert {one.name for one in graph.initializer} <= set(_reads(graph.node))
+
+
+@pytest.mark.parametrize("verb", ["tag", "classify"])
+def test_a_model_of_units_is_exported_on_the_columns_of_its_training(verb: str, tmp_path: Any) -> None:
+    from typer.testing import CliRunner
+
+    from loopcell.cli.app import app
+
+    def done(*words: object) -> Any:
+        return CliRunner().invoke(app, [str(word) for word in words])
+
+    table = tmp_path / "t.csv"
+    rows = [f"{unit},{step},{step % 3},{'ab'[unit % 2]}" for unit in range(12) for step in range(6)]
+    table.write_text("unit,t,level,mood\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    columns = ("--by", "unit", "--window", 6, "--input", "t,level", "--label", "mood")
+    small = ("--hidden", 4, "--epochs", 1, "--device", "cpu", "--run", tmp_path / "run")
+    result = done("train", verb, table, *columns, *small)
+    assert result.exit_code == 0, result.output
+    out = tmp_path / "m.onnx"
+    result = done("export", tmp_path / "run", "--to", "onnx", "-o", out, "--data", table)
+    assert result.exit_code == 0, result.output
+    assert "own streamed" in result.output
+    assert "compared on all of the data: 12 sequences, 72 steps" in result.output
+
+
+def test_a_sound_is_no_number() -> None:
+    from pathlib import Path
+
+    from loopcell.data.examples.arrays import as_number
+
+    with pytest.raises(ValueError, match="'in48.wav', a sound or a picture, where numbers are read"):
+        as_number(Path("folder/in48.wav"))
