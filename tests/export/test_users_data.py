@@ -180,5 +180,5 @@ def test_a_sound_is_no_number() -> None:
 
     from loopcell.data.examples.arrays import as_number
 
-    with pytest.raises(ValueError, match="'in48.wav', a sound or a picture, where numbers are read"):
+    with pytest.raises(ValueError, match=r"'in48\.wav', a sound or a picture, where numbers are read"):
         as_number(Path("folder/in48.wav"))

@@ -58,7 +58,7 @@ def series_check(
 
 
 def _without_gaps(one: Series, last: int) -> list[tuple[int, int]]:
-    """Return where the stretches of a series begin and end that have no missing value; the first begins at once."""
+    """Return where the runs of steps without a missing value begin and end; the first begins at once."""
     missing = np.flatnonzero(np.isnan(one.target[:last]).any(1)).tolist()
     cuts = zip([0, *(at + 1 for at in missing)], [*missing, last], strict=True)
     return [(start, end) for start, end in cuts if end > start or not start]
