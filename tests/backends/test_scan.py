@@ -1,5 +1,7 @@
 """Scans over time: equal to the recurrence step by step, in every gradient, at every length, for every coefficient."""
 
+from functools import partial
+
 import pytest
 import torch
 
@@ -155,3 +157,18 @@ def test_a_gradient_can_be_differentiated_again(restarts):
 
 def test_a_cell_that_is_no_scan_has_no_scanned_program():
     assert scanned_program(ReferenceProgram(build_program(cells.get("lstm").graph, training=False))) is None
+
+
+def gradient_before_a_restart(scanned):
+    """The gradient of the steps before one that restarts, and whose coefficient is no number."""
+    a, b, first, _ = problem(24, rows=2, units=3, restarts=False)
+    restart = torch.zeros(24, 2, dtype=torch.bool)
+    a[13], restart[13] = float("nan"), True
+    b.requires_grad_()
+    return torch.autograd.grad(scanned(a, b, first, restart)[:13].sum(), b)[0][:13]
+
+
+def test_no_gradient_passes_a_restart_even_where_the_coefficient_is_no_number():
+    expected = gradient_before_a_restart(step_by_step)
+    assert expected.isfinite().all()
+    torch.testing.assert_close(gradient_before_a_restart(partial(scan_states, blocked_scan)), expected)

@@ -8,6 +8,7 @@ from torch._dynamo.exc import InternalTorchDynamoError
 
 import loopcell
 from loopcell import GRU, LSTM, Recurrent, cells
+from loopcell.errors import UsageError
 from loopcell.testing import assert_all_close
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -74,3 +75,11 @@ def test_a_plain_trace_is_of_the_operator():
     graph = torch.fx.experimental.proxy_tensor.make_fx(lambda x: net(x)[0])(x)
     assert any("loopcell" in str(node.target) for node in graph.graph.nodes)
     torch.testing.assert_close(graph(x), net(x)[0])
+
+
+def test_another_back_end_that_is_demanded_later_is_an_error():
+    net, x = GRU(3, 4), torch.randn(5, 2, 3)
+    compiled = torch.compile(net, fullgraph=True, backend="aot_eager")
+    compiled(x)
+    with loopcell.backend("c"), pytest.raises(UsageError, match="was compiled or exported for native"):
+        compiled(x)

@@ -4,6 +4,8 @@ The interpreter runs programs one after the other; that these kernels need no or
 argued in docs/concepts/gpus.md.
 """
 
+from functools import partial
+
 import pytest
 import torch
 
@@ -17,7 +19,7 @@ from loopcell.backends.triton.scan import launch
 from loopcell.backends.triton.scan.launch import triton_scan
 from loopcell.passes import build_program
 from loopcell.testing import assert_all_close
-from tests.backends.test_scan import problem, step_by_step
+from tests.backends.test_scan import gradient_before_a_restart, problem, step_by_step
 from tests.laws.table import case
 from tests.laws.test_derived import drawn
 
@@ -65,6 +67,12 @@ def test_a_restart_forgets_what_is_no_number():
     assert states[13:, 0].isfinite().all()
     assert states[2:13].isnan().all()
     assert states[13:, 1].isnan().all()
+
+
+@pytest.mark.usefixtures("block")
+def test_no_gradient_passes_a_restart_even_where_the_coefficient_is_no_number():
+    expected = gradient_before_a_restart(step_by_step)
+    torch.testing.assert_close(gradient_before_a_restart(partial(scan_states, triton_scan)), expected)
 
 
 @pytest.mark.usefixtures("block")

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from loopcell.errors import TensorError
 from loopcell.layers.spec import StackSpec
 from loopcell.layers.state import State
-from loopcell.runtime import autocast_dtype
+from loopcell.runtime import autocast_converts
 
 
 def time_first(spec: StackSpec, x: Tensor, reset: Tensor | None, *, unbatched: bool) -> tuple[Tensor, Tensor | None]:
@@ -65,7 +65,7 @@ def check_input(spec: StackSpec, x: Tensor, inside: Tensor, weight: Tensor | Non
         raise TensorError(
             f"the input is on {x.device} and the network on {weight.device}; move one: x.to({str(weight.device)!r})"
         )
-    if weight.dtype != x.dtype and autocast_dtype(x.device) is None:
+    if weight.dtype != x.dtype and not autocast_converts(x):
         raise TensorError(f"the input is {x.dtype} and the network {weight.dtype}; convert one: x.to({weight.dtype})")
 
 
@@ -122,7 +122,7 @@ def _checked_state(
     state = State(**{name: state[name] for name in states})
     if unbatched:
         state = state.map(lambda tensor: tensor.unsqueeze(1) if tensor.dim() else tensor)
-    mixed = autocast_dtype(x.device) is not None
+    mixed = autocast_converts(x)
     if not mixed and weight is None:
         state = state.to(x.dtype)  # such a network has no dtype, so `net.initial_state` cannot know the input's
     for name, shape in state_shapes(spec, x.shape[1]).items():

@@ -11,7 +11,7 @@ from loopcell.errors import ArgumentError, InputError, TensorError
 from loopcell.layers.boundary import described
 from loopcell.layers.sequences import unpack
 from loopcell.layers.spec import StackSpec
-from loopcell.runtime import FurtherInput, autocast_dtype
+from loopcell.runtime import FurtherInput, autocast_converts
 
 _TAKEN = ("self", "x", "state", "lengths", "reset", "input", "hx", "further")
 """Names of a call's own arguments."""
@@ -156,7 +156,7 @@ def _check_kind(name: str, tensor: Tensor, x: Tensor) -> None:
             f"input `{name}` is on {tensor.device} and the first input on {x.device}; "
             f"move it: {name}.to({str(x.device)!r})"
         )
-    mixed = autocast_dtype(x.device) is not None and tensor.is_floating_point()
+    mixed = autocast_converts(x) and tensor.is_floating_point()
     if tensor.dtype != x.dtype and not mixed:
         raise TensorError(
             f"input `{name}` is {tensor.dtype} and the first input {x.dtype}; convert it: {name}.to({x.dtype})"

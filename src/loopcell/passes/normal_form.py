@@ -127,8 +127,6 @@ class NormalForms:
             return self._product(graph.nodes[node.args[0]].name, args[1])
         if node.op == "div":
             return self._quotient(*args)
-        if node.op == "maximum" and () in args:  # of something and 0
-            return self.alone(Atom("relu", "", (args[0] or args[1],)))
         return self.alone(Atom(node.op, node.name, args))
 
     def _product(self, matrix: str, vector: Polynomial) -> Polynomial:

@@ -7,6 +7,7 @@ from loopcell.backends.weights import ParameterSlice, WeightLayout, Weights
 from loopcell.runtime.asked import BACKENDS, backend, refuse_fallback
 from loopcell.runtime.branches import run_branched, shares_a_step
 from loopcell.runtime.dispatch import (
+    autocast_converts,
     autocast_dtype,
     first_obstacle,
     is_plain,
@@ -43,6 +44,7 @@ __all__ = [
     "StepLayer",
     "WeightLayout",
     "Weights",
+    "autocast_converts",
     "autocast_dtype",
     "backend",
     "check_width",

@@ -158,6 +158,11 @@ def narrow_results(dtype: torch.dtype, device: torch.device = _CPU) -> torch.dty
     return asked_for or (dtype if dtype in _NARROW else None)
 
 
+def autocast_converts(tensor: Tensor) -> bool:
+    """Return True where autocast brings what is computed with a tensor to one dtype; float64 it leaves alone."""
+    return autocast_dtype(tensor.device) is not None and narrow_results(tensor.dtype, tensor.device) is not None
+
+
 # -- kernels in C -----------------------------------------------------------------------------------------------------
 
 

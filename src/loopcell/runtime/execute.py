@@ -204,10 +204,11 @@ class Executable:
         x = leaves[self._input]
         runner = self._runners.get((training, record)) or self._runner(training, record)
         if torch.compiler.is_compiling():  # its tensors are fake, and `route` would ask what they are
-            if self._backend(leaves.values(), weights, lengths, training=training, record=record) != "reference":
+            backend = self._backend(leaves.values(), weights, lengths, training=training, record=record)
+            if backend != "reference" and all(one.dtype == x.dtype for one in (*leaves.values(), *weights.bases)):
                 return self._as_operator(leaves, weights, lengths, training, record, products), None
             return runner.programs.run_reference(leaves, weights, self.sizes, lengths), None
-        chosen = route((*leaves.values(), *weights.bases), runner, lengths, one_dtype=autocast_dtype(x.device) is None)
+        chosen = route((*leaves.values(), *weights.bases), runner, lengths)
         kernels = runner.kernels(x.dtype, kernel_choice(x.dtype, products)) if chosen.backend == "c" else None
         if chosen.backend == "reference" or (chosen.backend == "c" and kernels is None):
             check_one_device(leaves, weights)

@@ -284,11 +284,16 @@ class KernelRunner:
             leaves: the input, the states, the draws, by key; the input first.
             weights: the parameters.
             lengths: where rows end and start afresh.
+
+        Raises:
+            TensorError: the tensors are of several dtypes.
         """
         if self.programs.once is not None:  # computed by PyTorch, which has the gradient too: no kernel has to
             leaves = {**leaves, **self.programs.invariants(leaves, weights, self.sizes)}
         bound = self._bind(kernels, tuple(leaves), weights)
         tensors = [contiguous_rows(tensor) for tensor in (*leaves.values(), *weights.bases)]
+        if any(tensor.dtype != tensors[0].dtype for tensor in tensors):  # numbers would be read past a tensor's end
+            raise TensorError(f"kernels read one dtype; got {', '.join(sorted({str(one.dtype) for one in tensors}))}")
         batch = tensors[0].shape[1]
         crew = self.crew(lengths.steps, batch)
         index = None if lengths.lengths is None else lengths.index

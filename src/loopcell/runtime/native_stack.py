@@ -17,7 +17,7 @@ from loopcell.backends.weights import Weights
 from loopcell.equations.keys import Key
 from loopcell.passes.recognise import TorchForm
 from loopcell.runtime.asked import refuse
-from loopcell.runtime.dispatch import autocast_dtype, narrow_results
+from loopcell.runtime.dispatch import autocast_converts, narrow_results
 from loopcell.runtime.execute import Executable
 from loopcell.runtime.half import converted, converted_weights
 from loopcell.runtime.obstacles import DROPPED_TWICE
@@ -64,8 +64,8 @@ def run_native_stack(
     """
     first, tensors = layers.executables[0], [base for one in weights for base in one.bases]
     runner = first.runner(training=layers.training)
-    mixed = autocast_dtype(x.device) is not None
-    if route((x, *states.values(), *tensors), runner, rows, one_dtype=not mixed) != Route("native"):
+    one_dtype = not autocast_converts(x)
+    if route((x, *states.values(), *tensors), runner, rows, one_dtype=one_dtype) != Route("native"):
         return None
     form = form_of(runner.programs)
     if form is None or has_nothing(x, rows):

@@ -35,8 +35,12 @@ def run(tensors: Sequence[Tensor], lengths: Tensor | None, reset: Tensor | None,
 
     Returns:
         The output, the final states, what is recorded, and what is saved for `run_back` (empty unless `keep`).
+
+    Raises:
+        UsageError: a back end is demanded, and the program was made for another one.
     """
     spec = spec_of(what)
+    spec.demand_the_same(tensors[0].device)
     leaves, weights = spec.split(tensors)
     rows = Lengths(tensors[0].shape[0], lengths, reset)
     kernels = spec.kernels(tensors[0])

@@ -17,8 +17,9 @@ from loopcell.backends.weights import WeightLayout, Weights
 from loopcell.equations import Cell
 from loopcell.equations.keys import Key
 from loopcell.equations.serialise import graph_from_json, graph_to_json
+from loopcell.errors import UsageError
 from loopcell.runtime import routes
-from loopcell.runtime.asked import asked_for
+from loopcell.runtime.asked import asked_for, demanded
 from loopcell.runtime.kernels import KernelRunner, RunResults
 from loopcell.runtime.products import kernel_choice
 from loopcell.runtime.programs import Programs, recording
@@ -47,6 +48,19 @@ class OperatorSpec:
         if "c" not in ((self.backend,) if self.backend else routes.of_device(like.device)):
             return None
         return self.runner.kernels(like.dtype, kernel_choice(like.dtype, self.products))
+
+    def demand_the_same(self, device: torch.device) -> None:
+        """Refuse to run where a back end is demanded that the program was not made for.
+
+        Raises:
+            UsageError: which one it was made for.
+        """
+        name, mine = demanded(), (self.backend,) if self.backend else routes.of_device(device)
+        if name is not None and name not in mine:
+            raise UsageError(
+                f'backend("{name}") is demanded, and this program was compiled or exported for {" or ".join(mine)}; '
+                "compile or export it again inside of the block"
+            )
 
     def run(self, tensors: Sequence[Tensor], rows: Lengths) -> RunResults:
         """Run where C does not: on another back end, differentiable once, or as PyTorch operations.

@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 from loopcell.backends.lengths import Lengths
 from loopcell.backends.weights import Weights
 from loopcell.equations.keys import Key
+from loopcell.runtime.asked import asked_for, backend
 from loopcell.runtime.kernels import RunResults
 
 
@@ -36,6 +37,7 @@ def run_in_segments(
         by_step: keys of the leaves that have values for every step.
         states: keys of the states, in the cell's order.
     """
+    run = _as_asked_for_now(run)
     # Split, not sliced: the gradient of many slices would be as many tensors of the whole length.
     parts = {key: torch.split(leaves[key], segment) for key in by_step if key in leaves}
     outputs = []
@@ -48,3 +50,14 @@ def run_in_segments(
         outputs.append(y)
         leaves = {**leaves, **dict(zip(states, after, strict=True))}
     return torch.cat(outputs), [leaves[key] for key in states], {}
+
+
+def _as_asked_for_now(run: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a run on the back end that is asked for here: the backward pass comes later, perhaps in another thread."""
+    name = asked_for()
+
+    def running(*arguments: Any) -> Any:
+        with backend(name):
+            return run(*arguments)
+
+    return running

@@ -51,7 +51,9 @@ def _one_step_later(coefficient: Tensor, restart: Tensor | None) -> tuple[Tensor
     later = torch.cat([torch.ones_like(coefficient[:1]), coefficient[1:].flip(0)])
     if restart is None:
         return later, None
-    return later, torch.cat([torch.zeros_like(restart[:1]), restart[1:].flip(0)])
+    restarts_later = torch.cat([torch.zeros_like(restart[:1]), restart[1:].flip(0)])
+    # What restarts read nothing of the step before, so no gradient passes: not even where a is no number.
+    return later.masked_fill(restarts_later.unsqueeze(-1), 0.0), restarts_later
 
 
 def _in_blocks(tensor: Tensor | None, size: int, fill: int) -> Tensor | None:

@@ -57,6 +57,8 @@ def share_kernel(
         if RESTARTS:
             fresh = tl.load(restart_first + source * rows, mask=there, other=0) != 0
             h = tl.where(fresh, 0.0, h)
+            if REVERSE:  # what restarts read nothing, so no gradient passes: not even where a is no number
+                a = tl.where(fresh, 0.0, a)
             product = tl.where(fresh, 1.0, product)
             power = tl.where(fresh, FORGOTTEN, power)
         h = a * h + b
@@ -111,6 +113,8 @@ def states_kernel(
         if RESTARTS:
             fresh = tl.load(restart_first + source * rows, mask=there, other=0) != 0
             h = tl.where(fresh, 0.0, h)
+            if REVERSE:  # what restarts read nothing, so no gradient passes: not even where a is no number
+                a = tl.where(fresh, 0.0, a)
         h = a * h + b
         tl.store(states + t * lanes + of_row, h.to(states.dtype.element_ty), mask=inside)
 
