@@ -182,3 +182,33 @@ def test_a_sound_is_no_number() -> None:
 
     with pytest.raises(ValueError, match=r"'in48\.wav', a sound or a picture, where numbers are read"):
         as_number(Path("folder/in48.wav"))
+
+
+def test_a_series_counts_beyond_its_first_gap(monkeypatch: Any) -> None:
+    import pandas as pd
+
+    from loopcell import Forecaster
+
+    monkeypatch.setattr("loopcell.tasks.forecasting.step_checks.MOST_STEPS", 30)
+    table = pd.DataFrame({"v": np.sin(np.arange(80) / 3)})
+    model = Forecaster(target="v", horizon=2, history=4, **QUICK).fit(table)
+    holed = table.copy()
+    holed.loc[40, "v"] = np.nan
+    check = model.step_check(holed)
+    assert [len(one["values"]) for one in check.sequences] == [40, 39]
+    assert check.covers() == "compared on 1 of 2 sequences of the data, 30 of 79 steps"
+    np.testing.assert_allclose(check.sequences[1]["values"][:, 0], table["v"][41:], rtol=1e-6)
+
+
+def test_all_of_a_sound_and_all_texts_count() -> None:
+    from loopcell import LanguageModel
+    from loopcell.tasks.audio.effect import AudioEffect
+
+    sound = np.zeros(2_500, np.float32)
+    check = AudioEffect([LSTM(1, 2), nn.Linear(2, 1)], 8000).step_check(sound)
+    assert check.covers() == "compared on 1 of 1 sequence of the data, 2,000 of 2,500 steps"
+    model = LanguageModel(hidden_size=4, embedding_size=4, updates=2, batch_size=2, progress=False)
+    model.fit(["to be or not to be " * 20])
+    check = model.step_check(["to be", "", "or not"])
+    assert check.covers() == "compared on all of the data: 2 sequences, 11 steps"
+    assert verify(model, StepRun(model.step_model()), check).steps == 11

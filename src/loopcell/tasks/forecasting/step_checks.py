@@ -44,7 +44,7 @@ def series_check(
     ahead = model.network_.steps if one.known.shape[1] else 0
     last = one.steps - max(0, ahead - one.ahead)  # what comes after it is not known for all the steps of a forecast
     least = model.network_.history + model.network_.steps
-    every = []
+    every = list[dict[str, npt.NDArray[np.float32]]]()
     for start, end in _without_gaps(one, max(last, 0)):
         count, whole = end - start, one if not start else one[start:]
         if not every and count < least:
