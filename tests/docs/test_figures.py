@@ -13,7 +13,6 @@ from benchmarks.results import MACHINES, RESULTS, rows_of
 from benchmarks.tables import summary
 from tests.docs.pages import ROOT
 
-
 PUBLISHED = min(MACHINES.iterdir())
 """The machine of which the front pages have the table: the first by name."""
 
