@@ -55,6 +55,8 @@ def test_a_sound_goes_on_in_the_next_file(loopcell, amp):
         (("amp.nam", "in.wav", "-o", "o.csv"), "an effect writes WAV files"),
         (("amp.nam", "in.wav", "-o", "in.wav"), "is the sound that is read"),
         (("amp.nam", "in.wav"), "loopcell stream MODEL input.wav -o output.wav"),
+        (("amp.nam", "-o", "o.wav"), "makes a file of a file, and reads or writes no pipe"),
+        (("amp.nam", "in.wav", "-o", "o.wav", "--state", "none/s"), "its folder does not exist"),
         (("amp.nam", "in.wav", "-o", "o.wav", "--on-error", "skip"), "are for rows"),
         (("amp.nam", "none.wav", "-o", "o.wav"), "none.wav"),
     ],
@@ -65,6 +67,14 @@ def test_what_makes_no_sense_is_said(loopcell, amp, words, sentence):
     assert result.exit_code in (1, 2)
     assert sentence in result.stderr
     assert not (amp / "o.wav").exists()
+
+
+@pytest.mark.parametrize("name", ["amp.nam", "amp.json", "amp.safetensors"])
+def test_verbs_of_rows_say_what_runs_an_effect(loopcell, amp, name):
+    for verb in ("predict", "eval"):
+        result = loopcell(verb, amp / name, amp / "in.wav")
+        assert result.exit_code == 2
+        assert f"if it is an audio effect, loopcell stream {amp / name} input.wav" in result.stderr
 
 
 def test_an_effect_leaves_python(loopcell, amp):

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -222,6 +223,30 @@ def test_a_line_that_cannot_be_read_stops_or_is_skipped(trained, live, tmp_path,
     assert skipped.stderr.endswith("note: 40 rows answered\nnote: 1 line skipped, as said above\n")
 
 
+@pytest.mark.parametrize(
+    ("kind", "at", "lost"), [("forecast", 4, 3), ("forecast", 30, 5), ("forecast", 30, 300), ("anomaly", 30, 5)]
+)
+def test_a_stream_goes_on_after_lines_that_are_skipped(trained, live, tmp_path, kind, at, lost):
+    """Bad lines in the place of rows, and rows that never came: while rows are only read, and later."""
+    rows = [row for row in hourly(at + lost + 20) if row.endswith(",a")]
+    bad = [re.sub(r"[\d.]+,a$", "bad,a", row) for row in rows[at : at + lost]]
+    anew = at < HISTORY or lost > 100
+    for between in (bad, []):
+        given = [HEADER, *rows[:at], *between, *rows[at + lost :]]
+        result = live(trained / kind, given, "--stream", "--on-error", "skip")
+        assert result.exit_code == 0
+        unbelieved = 0 if between else 2 if lost > 100 else 1  # rows after a gap that no line announced
+        assert result.stderr.count("skipped: ") == len(between) + unbelieved
+        assert ("begins anew at" if anew else "without values, as if empty") in result.stderr
+        answers = [json.loads(line) for line in result.stdout.splitlines()]
+        assert [one["id"] for one in answers[at:]] == [row[:4] for row in rows[at + lost + unbelieved :]]
+        assert ("forecast" if kind == "forecast" else "score") in answers[-1]
+    state = tmp_path / "s"  # a stop between the line that was skipped and the next one
+    live(trained / kind, [HEADER, *rows[:at], *bad], "--state", state, "--on-error", "skip")
+    after = live(trained / kind, rows[at + lost :], "--state", state, "--on-error", "skip")
+    assert "skipped" not in after.stderr
+
+
 def test_a_line_without_an_end_is_bounded(trained, live, monkeypatch):
     monkeypatch.setenv("LOOPCELL_LONGEST_LINE", "1000")
     lines = [HEADER, *hourly(4)]
@@ -240,7 +265,7 @@ def test_a_state_that_is_none_of_the_model_stays_as_it_is(trained, live, tmp_pat
     cases = [
         (
             before,
-            f"error: {state} is the state of another kind of model (anomaly-detector), and this is a forecaster\n",
+            f"error: {state} is the state of another kind of model (anomaly-detector), not of this one (forecaster)\n",
         ),
         (before[:-7], f"error: {state} is not a loopcell state of a stream, or not a whole one\n"),
         (b"", f"error: {state} is not a loopcell state of a stream, or not a whole one\n"),
@@ -270,12 +295,25 @@ def test_answers_go_to_a_file_as_they_come(trained, live, tmp_path):
     assert "Parquet is written as a whole" in live(model, [HEADER], "--stream", "-o", tmp_path / "o.parquet").stderr
 
 
+def test_a_row_that_cannot_be_answered_and_a_state_that_cannot_be_written(trained, live, loopcell, tmp_path):
+    lines = [HEADER, *hourly(3)]
+    for state, sentence in ((tmp_path / "none" / "s", "its folder does not exist"), (tmp_path, "a folder has that")):
+        for words in (("--stream", "--state", state), ("--no-stream", "--kind", "csv", "--state", state)):
+            result = live(trained / "forecast", lines, *words)
+            assert sentence in result.stderr
+            assert not result.stdout
+    (tmp_path / "t.csv").write_text("\n".join(lines), encoding="utf-8")
+    refused = loopcell("predict", trained / "anomaly", tmp_path / "t.csv", "--state", tmp_path / "s")
+    assert "an AnomalyDetector keeps a state from row to row" in refused.stderr
+    assert "loopcell stream MODEL --state S < FILE" in refused.stderr
+
+
 def test_what_does_not_go_together_is_refused(trained, live, loopcell, run, tmp_path):
     model = trained / "forecast"
     lines = [HEADER, *hourly(3)]
     assert "--stream answers the lines of standard input" in loopcell("predict", model, "x.csv", "--stream").stderr
     assert "--plot is for what has an end" in live(model, lines, "--stream", "--plot", tmp_path / "p.png").stderr
-    assert "nothing can be written there" in live(model, lines, "--state", "/proc/nowhere/s").stderr
+    assert "nothing can be written there" in live(model, lines, "--state", "/proc/s").stderr
     assert "no single byte ends a line" in live(model, lines, "--stream", "--encoding", "utf-16").stderr
     whole = live(
         model, [HEADER, *hourly(20)], "--no-stream", "--kind", "csv", "--state", tmp_path / "series"

@@ -121,12 +121,34 @@ def test_a_tagger_has_a_row_for_each_step(loopcell, tmp_path):
     run = trained(tmp_path, "tag", tmp_path / "t.csv", "--input", "x", "--label", "y", "--by", "unit")
     assert loopcell("predict", run, tmp_path / "t.csv", "-o", tmp_path / "p.csv", "--id", "t,x").exit_code == 0
     found = pd.read_csv(tmp_path / "p.csv", dtype={"t": str})
-    assert list(found) == ["row", "last_row", "unit", "t", "x", "step", "label"]
+    assert list(found) == ["row", "unit", "t", "x", "step", "label"]
+    assert found["row"].tolist() == [*range(1, 61)]
     for name in ("unit", "t", "x"):
         assert found[name].tolist() == frame[name].tolist()
     assert found["step"].tolist() == [*range(1, 21)] * 3
     lines = loopcell("predict", run, tmp_path / "t.csv").stdout.splitlines()
     assert found["label"].tolist() == [label for line in lines for label in json.loads(line)["labels"]]
+
+
+@pytest.mark.parametrize("carried", [(), ("--id", "state")])
+def test_a_step_has_the_row_and_the_time_of_its_own(loopcell, tmp_path, carried):
+    """Rows of several units in turn, in windows: what is predicted is joined by row, or by unit and time."""
+    drawn = np.random.default_rng(0)
+    frame = pd.DataFrame({"unit": ["b", "a", "c"] * 20, "x": drawn.normal(size=60).round(3)})
+    frame["t"], frame["state"] = np.repeat(np.arange(20), 3), [f"s{at}" for at in range(60)]
+    frame["y"] = np.where(frame["x"] > 0, "up", "down")
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    words = ("--input", "x", "--label", "y", "--by", "unit", "--time", "t", "--window", "8")
+    run = trained(tmp_path, "tag", tmp_path / "t.csv", *words)
+    result = loopcell("predict", run, tmp_path / "t.csv", "-o", tmp_path / "p.csv", *carried)
+    assert result.exit_code == 0, result.output
+    found = pd.read_csv(tmp_path / "p.csv")
+    named = ["unit", "t", *(["state"] if carried else [])]
+    assert list(found) == ["row", *named, "step", "label"]
+    assert len(found) == len(frame)
+    assert (found[named].to_numpy() == frame.loc[found["row"] - 1, named].to_numpy()).all()
+    line = json.loads(loopcell("predict", run, tmp_path / "t.csv").stdout.splitlines()[0])
+    assert (line["row"], line["last_row"], line["t"]) == (1, 22, [*map(str, range(8))])
 
 
 def test_a_regressor_has_its_value_and_its_unit(loopcell, tmp_path):

@@ -44,6 +44,17 @@ def demand_there(path: Path | None, what: str) -> None:
         raise UsageError(f"{what} {path}: there is no such file")
 
 
+def demand_no_effect(path: Path) -> None:
+    """Refuse what is an audio effect's for what is of rows; UsageError says what runs it."""
+    from loopcell.cli.effects import is_effect
+
+    if path.is_file() and is_effect(path):
+        raise UsageError(
+            f"{path} is no model of rows; if it is an audio effect, loopcell stream {path} input.wav -o output.wav "
+            "makes a sound of a sound, and loopcell export takes it elsewhere"
+        )
+
+
 def demand_model(path: Path, task: str | None = None) -> str:
     """Return the task of a model file; errors as those of the model's `load`.
 
@@ -54,6 +65,7 @@ def demand_model(path: Path, task: str | None = None) -> str:
     from loopcell.tasks.core.model_kind import demand_task, read_task
     from loopcell.tasks.core.models import demand_known
 
+    demand_no_effect(path)
     found = read_task(path)
     if task is not None:
         demand_task(path, task, found)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from loopcell.cli.reporting import say_note
+from loopcell.cli.values import named
 from loopcell.errors import FileFormatError, UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def is_effect(path: Path) -> bool:
     if path.suffix.lower() in FOREIGN:
         return True
     from loopcell.files.tensors import read_facts
-    from loopcell.tasks.audio.file import KIND
+    from loopcell.tasks.audio.kind import KIND
 
     try:
         read_facts(path, KIND)
@@ -47,7 +48,7 @@ def load_effect(path: Path, sample_rate: int | None) -> AudioEffect:
 def demand_no_rate(sample_rate: int | None, model: object) -> None:
     """Refuse a sample rate for a model that has one of its own, or none; UsageError."""
     if sample_rate is not None:
-        raise UsageError(f"--sample-rate is of audio effects, and this is a {type(model).__name__}")
+        raise UsageError(f"--sample-rate is of audio effects, and this is {named(model)}")
 
 
 def answer_sound(effect: AudioEffect, source: Path, output: Path | None, state: Path | None) -> None:
@@ -66,7 +67,10 @@ def answer_sound(effect: AudioEffect, source: Path, output: Path | None, state: 
     from loopcell.cli.standard_input import is_standard
 
     if is_standard(source) or output is None or is_standard(output):
-        raise UsageError("an audio effect makes a sound of a sound: loopcell stream MODEL input.wav -o output.wav")
+        raise UsageError(
+            "an audio effect makes a file of a file, and reads or writes no pipe: loopcell stream MODEL input.wav -o "
+            "output.wav"
+        )
     if output.exists() and output.resolve() == source.resolve():
         raise UsageError(f"{output} is the sound that is read: name another file to write")
     found = effect.process_file(source, output, state=state)

@@ -17,7 +17,7 @@ from loopcell.cli.plot_file import Plot, demand_plot, save_confusion
 from loopcell.cli.reporting import Debug, reporting, say_note, say_notes
 from loopcell.cli.score_table import print_scores
 from loopcell.cli.standard_input import as_files
-from loopcell.cli.values import find_model
+from loopcell.cli.values import find_model, named
 from loopcell.errors import UsageError
 from loopcell.tasks.core.from_files.config import FileExamples
 from loopcell.tasks.core.models import files_class, load_model
@@ -95,7 +95,7 @@ def _accepted(model: Any, said: dict[str, Any]) -> dict[str, Any]:
     for name in there:
         if name not in inspect.signature(model.evaluate).parameters:
             flag = "--train" if name == "training" else f"--{name.replace('_', '-')}"
-            raise UsageError(f"{flag} says nothing to a {type(model).__name__}; leave it out")
+            raise UsageError(f"{flag} says nothing to {named(model)}; leave it out")
     return there
 
 

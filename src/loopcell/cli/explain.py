@@ -12,7 +12,7 @@ from loopcell.cli.columns import READING
 from loopcell.cli.flags import Settings, with_flags
 from loopcell.cli.reporting import Debug, reporting, say_note, say_notes
 from loopcell.cli.standard_input import as_files
-from loopcell.cli.values import find_cell, find_model
+from loopcell.cli.values import find_cell, find_model, named
 from loopcell.tasks.core.from_files.config import FileExamples
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _forecasts(path: Path, settings: Settings, files: list[Path], asked: dict[st
     files_class(early.demand_model(path)).demand(spec)
     model = load_model(path)
     if not hasattr(model, "backtest"):
-        raise UsageError(f"explain with a file is for forecasters, and this is a {type(model).__name__}")
+        raise UsageError(f"explain with a file is for forecasters, and this is {named(model)}")
     (source,) = files_class(model.task).open_for(spec, model, say_note).load()
     which = asked["series"]
     found = model.explain(source, **asked | {"series": int(which) if which and which.isdigit() else which})

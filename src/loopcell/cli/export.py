@@ -12,7 +12,7 @@ import typer
 from loopcell.cli import early
 from loopcell.cli.effects import SampleRate, demand_no_rate, is_effect, load_effect
 from loopcell.cli.reporting import Debug, reporting, warnings_as_notes
-from loopcell.cli.values import find_model
+from loopcell.cli.values import find_model, named
 from loopcell.errors import UsageError
 
 if TYPE_CHECKING:
@@ -133,10 +133,10 @@ def _loaded(path: Path, data: Path | None, series: str | None, sample_rate: int 
     demand_no_rate(sample_rate, model)
     if series is not None:
         if not isinstance(model, SeriesEstimator):
-            raise UsageError(f"--which names a series of a forecaster, and this is a {type(model).__name__}")
+            raise UsageError(f"--which names a series of a forecaster, and this is {named(model)}")
         numbers = [str(number) for number in range(len(model.names_))]
-        named = series in model.names_ or series not in numbers
-        which["series"] = series if named else model.names_[int(series)]
+        is_name = series in model.names_ or series not in numbers
+        which["series"] = series if is_name else model.names_[int(series)]
     step = model.step_model(**which)
     return Exported(step, None if data is None else check_of_file(model, data, which.get("series")))
 

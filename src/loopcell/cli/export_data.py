@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loopcell.cli.reporting import say_note
+from loopcell.cli.values import named
 from loopcell.errors import DataError, UsageError
 
 MOST_SEQUENCES = 10_000
@@ -31,7 +32,7 @@ def check_of_file(model: Any, path: Path, series: str | None) -> StepCheck:
 
     if not hasattr(model, "step_check"):
         model.step_model()  # what has none says why
-        raise UsageError(f"--data is for models that read rows, and this is a {type(model).__name__}")
+        raise UsageError(f"--data is for models that read rows, and this is {named(model)}")
     spec = FileExamples(files=(path,))
     if is_of_series(model):
         from loopcell.tasks.forecasting.files import SeriesFiles

@@ -15,6 +15,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from loopcell.cli.flags import flags_of
 from loopcell.cli.inspect_sequence import AskedSequence, rows_of, window_of
 from loopcell.cli.reporting import say, say_note, say_unknown
+from loopcell.cli.values import named
 from loopcell.errors import UsageError, quoted
 from loopcell.training.config import Config
 
@@ -123,7 +124,7 @@ def searched(model: Any, search: CorpusSearch, sequence: AskedSequence | None) -
     if search.corpus is None:
         return None if sequence is None else sequence.inspected_by(model)
     if not hasattr(model, "corpus_states"):
-        raise UsageError(f"a {type(model).__name__} cannot be looked for in a corpus yet")
+        raise UsageError(f"{named(model)} cannot be looked for in a corpus yet")
     with _stored(model, search) as store:
         _tell_unknown(store)
         _tell_tracked(store, search)

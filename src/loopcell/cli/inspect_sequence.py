@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from loopcell.cli import early
 from loopcell.cli.predict import is_of_series
 from loopcell.cli.reporting import say_note, say_unknown
-from loopcell.cli.values import find_model
+from loopcell.cli.values import find_model, named
 from loopcell.errors import UsageError
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def load_for(path: Path, method: str) -> Any:
 
     loaded = load_model(find_model(path))
     if not hasattr(loaded, method):
-        raise UsageError(f"a {type(loaded).__name__} {MISSING[method]}")
+        raise UsageError(f"{named(loaded)} {MISSING[method]}")
     return loaded
 
 
@@ -116,7 +116,7 @@ def _table_of(model: Any, file: Path | None) -> Any:
     from loopcell.tasks.forecasting.files import SeriesFiles
 
     if file is None:
-        raise UsageError(f"a {type(model).__name__} reads tables of time series: give --data FILE in place of --text")
+        raise UsageError(f"{named(model)} reads tables of time series: give --data FILE in place of --text")
     (table,) = SeriesFiles.open_for(FileExamples(files=(file,)), model, say_note).load()
     return table
 

@@ -18,6 +18,7 @@ import typer
 from loopcell.cli.predictions import DELIMITERS
 from loopcell.cli.reporting import as_sentence, say, say_note, say_notes
 from loopcell.cli.standard_input import is_standard
+from loopcell.cli.values import named
 
 if TYPE_CHECKING:
     from loopcell.data import Record
@@ -119,14 +120,14 @@ def is_of_sound(stream: Stream[Any]) -> bool:
 def stream_of(model: Any, state: Path | None) -> Stream[Any]:
     """Return the model's stream where its state is, after a look whether that can be written."""
     from loopcell.errors import UsageError
-    from loopcell.files.writable import demand_folder
+    from loopcell.files.writable import demand_file
 
     if not hasattr(model, "stream"):
         kinds = "taggers, classifiers, regressors, forecasters, anomaly detectors and language models"
-        raise UsageError(f"a {type(model).__name__} has no live answers: streams are of {kinds}")
+        raise UsageError(f"{named(model)} has no live answers: streams are of {kinds}")
     if state is None:
         return model.stream()  # type: ignore[no-any-return]
-    demand_folder(state.absolute().parent)
+    demand_file(state)
     stream: Stream[Any] = model.stream()
     if state.exists():
         stream.load(state)
@@ -208,6 +209,7 @@ class _Session:
         self._write = LiveWriter(stream, live.lines.carried, DELIMITERS.get(live.form), out)
         self._blank = self._skipped = 0
         self._begun = self._kept = stream.rows
+        self._moved = False  # by lines that were skipped
 
     def run(self) -> None:
         """Answer each line."""
@@ -233,6 +235,8 @@ class _Session:
             if self._live.answers.on_error == "stop":
                 raise
             self._skipped += 1
+            self._stream.pass_over()
+            self._moved = True
             say(f"skipped: {as_sentence(error)}", err=True)
             return
         say_notes(getattr(self._model, "notes_", []))
@@ -260,11 +264,11 @@ class _Session:
         if self._rows and self._rows.layout:
             self._stream.layout = self._rows.layout
         self._stream.save(self._live.state)
-        self._kept = self._stream.rows
+        self._kept, self._moved = self._stream.rows, False
 
     def end(self) -> None:
         """Write the state, and say what was read."""
-        if self._live.state is not None and self._stream.rows != self._kept:
+        if self._live.state is not None and (self._stream.rows != self._kept or self._moved):
             self._save()
         rows = self._stream.rows - self._begun
         where = "" if self._live.state is None else f"; the state after {self._stream.rows:,} is in {self._live.state}"

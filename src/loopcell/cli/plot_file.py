@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from loopcell.cli.reporting import say_note
+from loopcell.cli.values import named
 from loopcell.errors import UsageError
 
 Plot = Annotated[
@@ -38,7 +39,7 @@ def demand_series(model: Any, path: Path | None, *, series: bool) -> None:
     """Refuse `--plot` for a model that predicts no series; UsageError says what has a picture."""
     if path is not None and not series:
         raise UsageError(
-            f"--plot is for forecasts and anomalies; of a {type(model).__name__} `loopcell eval --plot` draws the "
+            f"--plot is for forecasts and anomalies; of {named(model)} `loopcell eval --plot` draws the "
             "confusion of labels, and `loopcell inspect` the inside"
         )
 

@@ -17,13 +17,13 @@ from loopcell.cli.predictions import Form, Output, PredictedRow, Row, form_of, w
 from loopcell.cli.reporting import Debug, as_called, reporting, say_note, say_notes, say_unknown
 from loopcell.cli.series_ids import SeriesIds
 from loopcell.cli.standard_input import as_files, is_standard
-from loopcell.cli.values import find_model
+from loopcell.cli.values import find_model, named
 from loopcell.tasks.core.from_files.config import FileExamples
 from loopcell.tasks.core.models import files_class, load_model
 from loopcell.tasks.core.streaming.config import LiveAnswers
 
 if TYPE_CHECKING:
-    from loopcell.data import Column, Records
+    from loopcell.data import Column, Origin, Records
 
 ROWS_AT_ONCE = 1024
 FLAGS: tuple[Flag, ...] = (*READING, *INPUT, *STEPS, *STATIC, *UNIT_VALUES, *LAST, *CARRIED, *flags_of(LiveAnswers))
@@ -96,13 +96,20 @@ def is_of_series(model: Any) -> bool:
 def _demand_state(model: Any, state: Path | None) -> None:
     """Refuse a file of a state for a model that would not look at it."""
     from loopcell.errors import UsageError
+    from loopcell.files.writable import demand_file
 
-    if state is None or (is_of_series(model) and hasattr(model, "predict_next")):
+    if state is None:
         return
-    name = type(model).__name__
-    if hasattr(model, "predict_next"):
-        raise UsageError(f"--state is for forecasts: a {name} goes on from a state in Python, with predict_next")
-    raise UsageError(f"--state is for forecasts: a {name} keeps no state")
+    if is_of_series(model) and hasattr(model, "predict_next"):
+        demand_file(state)
+        return
+    name = named(model)
+    if hasattr(model, "stream"):
+        raise UsageError(
+            f"{name} keeps a state from row to row, and a file is read as a whole: loopcell stream MODEL --state S < "
+            "FILE (of a sound: loopcell stream MODEL FILE.wav --state S)"
+        )
+    raise UsageError(f"--state is for forecasts and for streams: {name} keeps no state")
 
 
 def _demand_ahead(model: Any, ahead: int | None) -> None:
@@ -110,7 +117,7 @@ def _demand_ahead(model: Any, ahead: int | None) -> None:
     from loopcell.errors import UsageError
 
     if ahead is not None and not hasattr(model, "backtest"):
-        raise UsageError(f"--ahead is for forecasts: a {type(model).__name__} makes none")
+        raise UsageError(f"--ahead is for forecasts: {named(model)} makes none")
 
 
 def _of_series(
@@ -174,10 +181,10 @@ def _of_examples(model: Any, spec: FileExamples) -> Iterator[PredictedRow]:
         open_records,
         tell_all,
     )
-    from loopcell.tasks.core.from_files.long_tables import told_by
+    from loopcell.tasks.core.from_files.long_tables import steps_of, told_by
 
     if not hasattr(model, "predict_records"):
-        raise UsageError(f"a {type(model).__name__} does not predict rows; see `loopcell sample` and `loopcell eval`")
+        raise UsageError(f"{named(model)} does not predict rows; see `loopcell sample` and `loopcell eval`")
     columns, spec = model.columns_, spec.missing_as(model)
     records = open_records(spec if columns is None else as_read(spec, columns))
     if columns is not None:
@@ -191,12 +198,16 @@ def _of_examples(model: Any, spec: FileExamples) -> Iterator[PredictedRow]:
     tell_all(records, say_note)
     several = len(spec.files) > 1 or spec.files[0].is_dir()
     unknown, empty = _Unknown(model), True
+
+    def place_of(origin: Origin) -> Row:
+        return {"file": as_called(origin.file), "row": origin.row} if several else {"row": origin.row}
+
     for X in blocks(records, spec, ROWS_AT_ONCE, say_note, each_step=model.labels_each_step):
         empty = False
         unknown.look_at(X)
         for index, (origin, found) in enumerate(zip(X.origins, model.predict_records(X), strict=True)):
-            place = {"file": as_called(origin.file), "row": origin.row} if several else {"row": origin.row}
-            yield PredictedRow(place | told_by(X, index), found, model.labels_each_step)
+            steps = tuple(place_of(step) for step in steps_of(X, index))
+            yield PredictedRow(place_of(origin) | told_by(X, index), found, model.labels_each_step, steps)
     if empty:
         raise records.no_rows()
     unknown.tell()

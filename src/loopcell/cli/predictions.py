@@ -27,6 +27,7 @@ ENDINGS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", 
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 PACKED = (".gz", ".zst")
 ROWS_AT_ONCE = 1024
+LAST_ROW = "last_row"  # of a sequence
 
 Output: TypeAlias = Annotated[
     Path | None, typer.Option("--output", "--out", "-o", help="The file to write; else standard output.")
@@ -46,11 +47,13 @@ class PredictedRow(NamedTuple):
         place: what it is told by: its file and row, its unit, the columns that are carried over.
         found: what the model says.
         each_step: whether `labels` has one for each step.
+        steps: the file and row of each step, where steps are rows; a table has these in place of the first and last.
     """
 
     place: Row
     found: Row
     each_step: bool = False
+    steps: tuple[Row, ...] = ()
 
 
 def form_of(output: Path | None, named: str | None) -> str:
@@ -90,7 +93,7 @@ def _plain(output: Path) -> Path:
 
 
 def _json_line(prediction: PredictedRow) -> str:
-    place, found, _ = _named_apart(prediction, prediction.found)
+    place, found = _named_apart(prediction, prediction.found)[:2]
     there = {name: value for name, value in (place | found).items() if value is not None or name in place}
     return json.dumps(there, ensure_ascii=False, allow_nan=False, default=str) + "\n"
 
@@ -105,7 +108,10 @@ def _rows(prediction: PredictedRow) -> Iterator[Row]:
     for step, label in enumerate(found["labels"]):
         flat = {"step": step + 1} | _flat({"label": label})
         place = _named_apart(prediction, flat).place
-        yield {name: _of_step(value, step) for name, value in place.items()} | flat
+        own = {name: _of_step(value, step) for name, value in place.items()}
+        if step < len(prediction.steps):
+            own = {name: value for name, value in (own | prediction.steps[step]).items() if name != LAST_ROW}
+        yield own | flat
 
 
 def _flat(found: Mapping[str, Any]) -> Row:

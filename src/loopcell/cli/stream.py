@@ -29,7 +29,7 @@ from loopcell.cli.live import (
 from loopcell.cli.predictions import DELIMITERS, Form, Output, PredictedRow, form_of, write
 from loopcell.cli.reporting import Debug, reporting, say_note
 from loopcell.cli.standard_input import STANDARD, is_standard
-from loopcell.cli.values import find_model
+from loopcell.cli.values import find_model, named
 from loopcell.tasks.core.from_files.config import FileExamples
 from loopcell.tasks.core.models import load_model
 from loopcell.tasks.core.streaming.config import LiveAnswers
@@ -60,7 +60,8 @@ def stream(
     Lines are rows of tables, JSON or texts: `tail -f log | loopcell stream MODEL`. A model of sounds reads a file bit
     by bit, however long it is, or a WAV that comes through a pipe: `arecord -t wav | loopcell stream MODEL`. With
     --state it goes on where the file says; a sound that goes on has no end yet, and so its last frame waits there. An
-    audio effect, such as an amplifier of NAM, makes a sound of a sound: `loopcell stream amp.nam in.wav -o out.wav`.
+    audio effect, such as an amplifier of NAM, makes a file of a file, without pipes: `loopcell stream amp.nam in.wav
+    -o out.wav`.
     """
     from loopcell.errors import UsageError
 
@@ -79,7 +80,7 @@ def stream(
         is_live = is_standard(source)
         if not hasattr(loaded, "stream") or not is_of_sound(loaded.stream()):
             if not is_live:
-                raise UsageError(f"a {type(loaded).__name__} of rows reads lines: loopcell stream MODEL < {source}")
+                raise UsageError(f"{named(loaded)} of rows reads lines: loopcell stream MODEL < {source}")
             answer_live(loaded, live)
         elif answers.on_error != "stop":
             raise UsageError("--on-error is for lines: a sound that cannot be read is not skipped")

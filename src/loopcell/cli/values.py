@@ -142,6 +142,12 @@ def find_cell(name: str) -> Cell:
     return cells.get(name)
 
 
+def named(model: object) -> str:
+    """Return the class of a model with its article, for a sentence: a Forecaster, an AnomalyDetector."""
+    name = type(model).__name__
+    return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
+
+
 def find_model(path: Path) -> Path:
     """Return a model's file, also when its run folder is named."""
     return path / "model.safetensors" if path.is_dir() else path

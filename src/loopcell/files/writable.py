@@ -10,6 +10,20 @@ from tempfile import TemporaryFile
 from loopcell.errors import FileWriteError
 
 
+def demand_file(path: Path) -> None:
+    """Refuse a file that could not be written as a whole at the end, before the work whose result it is to hold.
+
+    Raises:
+        FileWriteError: its folder is not there or may not be written, or a folder has that name.
+    """
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise FileWriteError(f"{path} cannot be written: its folder does not exist")
+    if path.is_dir():
+        raise FileWriteError(f"{path} cannot be written: a folder has that name")
+    demand_folder(folder)
+
+
 def demand_folder(folder: Path) -> None:
     """Refuse a folder in which nothing can be written; one that is not there is made for the test, and removed.
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from loopcell import GRU, LSTM, LanguageModel, Recurrent, SequenceClassifier, cells
+from loopcell import GRU, LSTM, AudioEffect, LanguageModel, Recurrent, SequenceClassifier, cells
 from loopcell.backends.c.toolchain.target import target
 from loopcell.data import LogMel
 from loopcell.errors import CheckFailed, FileFormatError, InputError, MissingExtraError, UsageError
@@ -163,6 +163,40 @@ def test_sound_in_javascript_is_floats(tmp_path):
         'TypeError: samples[1] is no number but "1"; one that is missing is null or NaN',
         f'{floats} "sound"',
         f"{floats} undefined",
+    ]
+
+
+AN_EFFECT = """
+import { load } from "./net.js";
+import { readFileSync } from "node:fs";
+const model = await load(readFileSync(new URL("./net.wasm", import.meta.url)));
+const stream = model.stream(), samples = new Float32Array([0.1, -0.2, 0.3]);
+const said = (work) => { try { return work(); } catch (error) { return `${error.name}: ${error.message}`; } };
+const refused = [() => stream.feed(samples), () => stream.process(new Float32Array([0, NaN])), () => stream.step([NaN]),
+  () => stream.step([null]), () => stream.process(samples, null), () => stream.process(samples, new Float32Array(2)),
+  () => stream.process(), () => stream.process(new Int16Array(3))].map(said);
+const found = stream.process(samples), into = new Float32Array(3);
+stream.reset();
+stream.process(samples, into);
+console.log(JSON.stringify({ refused, found: Array.from(found), into: Array.from(into) }));
+"""
+
+
+def test_an_effect_refuses_what_is_no_sound_and_stays_as_it_was(tmp_path):
+    effect = AudioEffect([LSTM(1, 4), torch.nn.Linear(4, 1)], 44_100)
+    said = in_node(effect, tmp_path / "out", AN_EFFECT)
+    assert np.allclose(said["found"], effect.process(np.array([0.1, -0.2, 0.3], np.float32)), atol=1e-6)
+    assert said["into"] == said["found"]
+    floats = "TypeError: samples are floats from -1 to 1 in a Float32Array or an array, not"
+    assert said["refused"] == [
+        "TypeError: this model answers samples with samples: call process",
+        "RangeError: samples[1] is NaN",
+        "RangeError: x[0] is NaN",
+        "RangeError: x[0] is NaN",
+        "TypeError: process writes into a Float32Array, not null",
+        "RangeError: 3 samples do not fit into 2",
+        f"{floats} undefined",
+        f"{floats} a value of Int16Array",
     ]
 
 

@@ -107,7 +107,7 @@ def test_a_state_of_another_model_is_refused(net, tmp_path):
     other.load_state_dict(net.state_dict())
     assert other.stream(file).rows == 0  # the same network by all that it computes with
     pool = net.streams(2)
-    with pytest.raises(UsageError, match=r"another kind of model \(network\), and this is a network-streams"):
+    with pytest.raises(UsageError, match=r"another kind of model \(network\), not of this one \(network-streams\)"):
         pool.load(file)
     with pytest.raises(UsageError, match="of a stream is a StreamState"):
         net.stream().state = {"h": 1}

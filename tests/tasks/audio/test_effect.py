@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from loopcell import GRU, LSTM, AudioEffect, Recurrent, State
-from loopcell.errors import DataError, FileFormatError, InputError, UsageError
+from loopcell.errors import DataError, FileFormatError, FileWriteError, InputError, UsageError
 from loopcell.export import OnnxStream, StepRun, to_c, to_onnx, to_wasm, verify
 from loopcell.importing import from_nam, to_nam, to_rtneural
 
@@ -89,6 +89,27 @@ def test_a_stream_goes_on_where_its_file_says(tmp_path: Any) -> None:
         effect().stream(tmp_path / "s.state")
     with pytest.raises(FileFormatError, match="does not describe a stream of this model"):
         made.stream(tmp_path / "s.state", channels=2)
+
+
+def test_what_is_no_sound_is_said() -> None:
+    made, whole = effect(), effect().process(SOUND)
+    for given, sentence in (
+        ("in.wav", "'in.wav' is a path: process_file"),
+        (SOUND.reshape(2, -1), r"\[2, 250\] has 250 channels"),
+        (np.arange(2), r"are floats from -1 to 1, or int16 or int32 as a WAV file has them; got int64 of \[2\]"),
+        (np.array([0.1, np.nan]), r"^the chunk from sample 1 on has no value \(NaN\) at step 2"),
+    ):
+        with pytest.raises((DataError, InputError), match=sentence):
+            made.process(given)
+    with pytest.raises(InputError, match="is a path: process_file"):
+        made.stream().feed("in.wav")
+    assert np.array_equal(made.process(SOUND), whole)
+
+
+def test_a_state_that_cannot_be_written_is_refused_first(tmp_path: Any) -> None:
+    for path, sentence in ((tmp_path / "none" / "s", "its folder does not exist"), (tmp_path, "a folder has that")):
+        with pytest.raises(FileWriteError, match=sentence):
+            effect().stream(path)
 
 
 def test_its_own_file_is_the_effect(tmp_path: Any) -> None:

@@ -216,10 +216,11 @@ def samples_of(example: Any, name: str, sample_rate: int) -> Floats:
     array = as_array(example, name)
     if array.dtype in (np.int16, np.int32):  # as a WAV file has them
         array = array / np.float32(-int(np.iinfo(array.dtype).min))
-    array = array[:, None] if array.ndim == 1 else array
+    given, array = array, array[:, None] if array.ndim == 1 else array
     if array.ndim != 2 or array.dtype.kind != "f" or not array.size:
         raise DataError(
-            f"{name} is not a sound: samples are numbers [N] or [N, C], got {array.dtype} of {list(array.shape)}"
+            f"{name} is not a sound: samples [N] or [N, C] are floats from -1 to 1, or int16 or int32 as a WAV file "
+            f"has them; got {given.dtype} of {list(given.shape)}"
         )
     check_finite(array, name)
     return array.astype(np.float32, copy=False)

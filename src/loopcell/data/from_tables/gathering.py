@@ -113,7 +113,8 @@ class _Known:
         if self._targets.nbytes > self._most:
             self._targets.store()
         for name, cell in cut.ids.items():
-            self._ids.setdefault(name, GrowingCells()).append(cell)
+            # Of each step only predictions are told, which are not gathered: the last cell is enough here.
+            self._ids.setdefault(name, GrowingCells()).append(cell[-1] if isinstance(cell, list) else cell)
         if cut.static:
             self._static.append(cut.static)
         if cut.times is not None:

@@ -39,9 +39,10 @@ class Cut(NamedTuple):
         span: its first row in the unit, and the row after its last.
         first: where its first row came from.
         last: where its last row came from.
-        ids: what it is told by: its unit, its last time, and the last cells of columns that are carried over, or those
+        ids: what it is told by: its unit, and of its time and of columns that are carried over the last cells, or those
             of all its rows where each has a label.
         times: of its steps, [T], numbers or datetime64; None where no column has them.
+        origins: where the rows of its unit came from.
     """
 
     steps: Doubles | list[str]
@@ -53,6 +54,7 @@ class Cut(NamedTuple):
     last: Origin
     ids: dict[str, Any]
     times: npt.NDArray[Any] | None
+    origins: Sequence[Origin]
 
 
 class UnitCuts(NamedTuple):
@@ -127,7 +129,7 @@ class LongTable:
         for span, target in zip(spans, targets.of(unit, spans), strict=True):
             if not targets.leaves_out(target):
                 times = None if unit.times is None else unit.times[span]
-                yield Cut(steps[span], target, static, number, *_place(unit, span, self.roles), times)
+                yield Cut(steps[span], target, static, number, *_place(unit, span, self.roles), times, unit.origins)
 
 
 def are_words(records: Records, columns: Sequence[str]) -> bool:
@@ -201,10 +203,15 @@ def _static(unit: Unit, roles: Roles, values: UnitValues | None) -> tuple[Any, .
 def _place(unit: Unit, span: slice, roles: Roles) -> tuple[tuple[int, int], Origin, Origin, dict[str, Any]]:
     """Return where a sequence stands in its unit and in the table, and what it is told by."""
     ids = dict(zip(roles.by, unit.key, strict=True))
-    ids |= {name: unit.cells[name][span.stop - 1] for name in roles.time}
-    # Where steps have labels, a prediction is of each of them, and so is what is carried over to it.
-    ids |= {name: unit.cells[name][span if roles.each_step else span.stop - 1] for name in roles.carried}
+    # Where steps have labels, a prediction is of each of them, and so is what it is told by.
+    at = span if roles.each_step else span.stop - 1
+    ids |= {name: _listed(unit.cells[name][at]) for name in (*roles.time, *roles.carried)}
     return (span.start, span.stop), unit.origins[span.start], unit.origins[span.stop - 1], ids
+
+
+def _listed(cells: Any) -> Any:
+    """Return an array of cells as a list, and anything else as it is."""
+    return cells.tolist() if isinstance(cells, np.ndarray) else cells
 
 
 def _shorter(sizes: Sequence[int], roles: Roles) -> Iterator[str]:

@@ -45,6 +45,7 @@ def of_cuts(cuts: Sequence[Cut], table: LongTable) -> TableSequences:
         np.array([cut.span for cut in cuts], np.int64),
         {name: [cut.ids[name] for cut in cuts] for name in cuts[0].ids},
         np.array([cut.last.row for cut in cuts], np.int64),
+        [cut.origins[slice(*cut.span)] for cut in cuts] if table.roles.each_step else None,
     )
     first, last = Origins([cut.first for cut in cuts]), Origins([cut.last for cut in cuts])
     X = Column([cut.steps for cut in cuts], first, units=units, step_names=table.roles.step)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from loopcell.data.readers.origins import Origin
+
 Ints = npt.NDArray[np.int64]
 
 
@@ -19,14 +21,17 @@ class Units:
     Attributes:
         numbers: which unit each sequence is of, int64 [N], from 0.
         spans: its first row in the unit, and the row after its last, int64 [N, 2], from 0.
-        ids: what it is told by, N values by column: its unit, its last time, what was carried over.
+        ids: what it is told by, N values by column: its unit, its last time, what was carried over; where
+            steps have labels, lists of the times of its steps and of what was carried over.
         last_rows: the number of its last row in the table, int64 [N], from 1; None where it is a row by itself.
+        steps: where the rows of each sequence came from, as far as each has a label; None otherwise.
     """
 
     numbers: Ints
     spans: Ints
     ids: Mapping[str, Sequence[Any]]
     last_rows: Ints | None = None
+    steps: Sequence[Sequence[Origin]] | None = None
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -41,7 +46,8 @@ class Units:
         chosen = np.asarray(places, np.int64)
         ids = {name: [values[place] for place in chosen.tolist()] for name, values in self.ids.items()}
         last_rows = None if self.last_rows is None else self.last_rows[chosen]
-        return Units(self.numbers[chosen], self.spans[chosen], ids, last_rows)
+        steps = None if self.steps is None else [self.steps[place] for place in chosen.tolist()]
+        return Units(self.numbers[chosen], self.spans[chosen], ids, last_rows, steps)
 
     @classmethod
     def of_rows(cls, count: int, ids: Mapping[str, Sequence[Any]]) -> Units:

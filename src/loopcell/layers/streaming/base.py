@@ -13,6 +13,7 @@ from torch import Tensor
 
 from loopcell.errors import FileFormatError, UsageError
 from loopcell.files.tensors import HOSTILE
+from loopcell.files.writable import demand_file
 from loopcell.layers.state import State
 from loopcell.layers.streaming.lock import OwnLock
 from loopcell.layers.streaming.state import StreamState
@@ -113,7 +114,9 @@ class ReadingOn(ABC):
         if not isinstance(state, StreamState):
             raise UsageError(f"{name} of a stream is a StreamState, as `stream.state` gives it, not {_named(state)}")
         if state.task != owner.task:
-            raise UsageError(f"{name} is the state of another kind of model ({state.task}), and this is a {owner.task}")
+            raise UsageError(
+                f"{name} is the state of another kind of model ({state.task}), not of this one ({owner.task})"
+            )
         if state.model != owner.fingerprint:
             raise UsageError(f"{name} is the state of another {owner.name}, whose weights are not those of this one")
         with self._lock:
@@ -130,6 +133,7 @@ class ReadingOn(ABC):
             self.state = start
         elif start is not None:
             self._path = Path(start)
+            demand_file(self._path)
             if self._path.exists():
                 self.load(self._path)
         return self

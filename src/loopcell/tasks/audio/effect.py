@@ -24,6 +24,7 @@ from loopcell.tasks.audio.wav_files import Processed, process_file
 
 Floats = npt.NDArray[np.float32]
 MOST_RATE = 1_000_000  # Hz
+MOST_CHANNELS = 64  # of an array with fewer samples than channels: more are samples, and the axes change places
 TASK = "audio-effect"
 
 
@@ -101,8 +102,19 @@ class AudioEffect:
         return made.begin(state)
 
     def process(self, samples: Any) -> Floats:
-        """Return the effect on a whole sound, [n] or [n, C]; each channel by itself."""
+        """Return the effect on a whole sound, [n] or [n, C]; each channel by itself.
+
+        Raises:
+            DataError: these are no samples.
+            InputError: it is the path of a file, which `process_file` reads, or [C, n].
+        """
+        if isinstance(samples, str | os.PathLike):
+            raise InputError(f"process takes samples, and {str(samples)!r} is a path: process_file(source, target)")
         given = np.asarray(samples)
+        if given.ndim == 2 and given.shape[1] > max(MOST_CHANNELS, len(given)):
+            raise InputError(
+                f"a sound is [n, C], and {list(given.shape)} has {given.shape[1]:,} channels: transpose it"
+            )
         return self.stream(channels=given.shape[1] if given.ndim == 2 else None).feed(given)
 
     def process_file(

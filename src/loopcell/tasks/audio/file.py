@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from loopcell.equations import Cell
 from loopcell.equations.serialise import graph_from_json, graph_to_json
 from loopcell.errors import FileFormatError
-from loopcell.files.tensors import HOSTILE, FileKind, TensorFile, read_tensor_file, write_tensor_file
+from loopcell.files.tensors import HOSTILE, TensorFile, read_tensor_file, write_tensor_file
 from loopcell.importing.activations import KERAS, Activated
 from loopcell.importing.building import Network, linear_of, network_of
 from loopcell.importing.chain import Chain
 from loopcell.layers import State
+from loopcell.tasks.audio.kind import KIND
 from loopcell.tasks.audio.layers import STEPPED, EffectLayers, Layer
 
-KIND = FileKind("loopcell-effect", 1, "loopcell audio effect", digest=True)
 MOST_LAYERS = 256
 
 

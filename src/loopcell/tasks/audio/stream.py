@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -70,11 +71,13 @@ class EffectStream(ReadingOn):
         """
         given = np.asarray(samples)
         wanted = () if self.channels is None else (self.channels,)
+        if isinstance(samples, str | os.PathLike):
+            raise InputError(f"a chunk of this stream is samples, and {str(samples)!r} is a path: process_file")
         if given.shape[1:] != wanted or not given.ndim:
             raise InputError(f"a chunk of this stream is {['n', *wanted]}, got {list(given.shape)}".replace("'", ""))
         if not len(given):
             return np.zeros(given.shape, np.float32)
-        checked = samples_of(given, f"the samples from {self.rows + 1:,} on", self.sample_rate)
+        checked = samples_of(given, f"the chunk from sample {self.rows + 1:,} on", self.sample_rate)
         with self._lock:
             before = self.state
             try:

@@ -224,6 +224,16 @@ def continued(series: Series, kept: LastRead, *, fill_gaps: bool = False) -> Ser
     return _from_the_next(whole, kept.time, kept.step, why)
 
 
+def gap_before(series: Series, kept: LastRead) -> bool:
+    """Return whether the times of a series begin later than one step after those that were read."""
+    step = series.step or kept.step
+    first, last = series.times[0], kept.time
+    if last is None or step is None or first.dtype.kind != np.asarray(last).dtype.kind or first <= last:
+        return False
+    expected = step.after(last, 1)[0]
+    return bool((first - expected) / (expected - last) > JITTER)
+
+
 def _with_missing(series: Series, last: Any, step: Step) -> Series:
     """Return a series with the rows that are missing between a time and its first one; without values."""
     found = filled_between(last, series.times, step, series.zone)

@@ -58,7 +58,8 @@ def with_future(series: Series, steps: int, count: int) -> Series:
     if series.known_names:
         raise DataError(
             f"{of(series.name)}: a forecast of {count} steps needs {', '.join(map(repr, series.known_names))} of all "
-            f"of them, and the table has {there} rows whose target is empty at its end; add {count - there} more"
+            f"of them: rows to come, whose target is empty, after the last one that has one; there are {there}, add "
+            f"{count - there} more"
         )
     more = _times_to_come(series, count - there)
 

@@ -13,13 +13,14 @@ from torch import Tensor
 from loopcell.data import Origin, Record, Records, Series, Step
 from loopcell.data.examples import as_doubles
 from loopcell.data.series import shown
+from loopcell.data.series.gaps import filled_between
 from loopcell.data.series.given import names_of
 from loopcell.errors import DataError, InputError
 from loopcell.layers.streaming.base import Owner, Start
 from loopcell.tasks.core.settings import checked
 from loopcell.tasks.core.streaming.rows import RowRecords, as_cell
-from loopcell.tasks.core.streaming.stream import ROW, Stream, as_record
-from loopcell.tasks.forecasting.columns import continued
+from loopcell.tasks.core.streaming.stream import ROW, Stream, as_record, naming
+from loopcell.tasks.forecasting.columns import continued, gap_before
 from loopcell.tasks.forecasting.scaled import of
 from loopcell.tasks.forecasting.settings import SeriesSettings
 from loopcell.tasks.forecasting.state import below, time_from_json, time_to_json
@@ -86,6 +87,7 @@ class Followed(NamedTuple, Generic[KeptT]):
         steps: how many steps these are, with those that are missing among them where gaps are filled.
         ahead: rows of times to come.
         kept: the model's own, once it has read enough.
+        passed_over: how many rows were left out since then, which may have been its own: the next may leave a gap.
     """
 
     time: Any = None
@@ -94,6 +96,7 @@ class Followed(NamedTuple, Generic[KeptT]):
     steps: int = 0
     ahead: tuple[Announced, ...] = ()
     kept: KeptT | None = None
+    passed_over: int = 0
 
 
 class SeriesStream(Stream[ResultT], Generic[KeptT, ResultT]):
@@ -147,6 +150,11 @@ class SeriesStream(Stream[ResultT], Generic[KeptT, ResultT]):
         self.rows += 1
         return result
 
+    def pass_over(self) -> None:
+        """Tell that a row was left out, which nobody knows the series of; see `Stream.pass_over`."""
+        for name, one in self._followed.items():
+            self._followed[name] = one._replace(passed_over=one.passed_over + 1)
+
     def _record(self, row: Any) -> Record:
         """Return a row by the names of its columns, with its place in the stream."""
         record = as_record(row, self.rows + 1)
@@ -186,6 +194,9 @@ class SeriesStream(Stream[ResultT], Generic[KeptT, ResultT]):
     def _came(self, one: Series, row: Record, before: Followed[KeptT]) -> tuple[ResultT | None, Followed[KeptT]]:
         """Read a row whose time has come, after those that were told before it and have no value."""
         now = one.times[0]
+        if self._is_lost(one, before):
+            self._note([f"{of(one.name)} begins anew at {shown(now, one.zone)}, after a gap: rows before are let go"])
+            before = Followed(step=before.step, ahead=tuple(told for told in before.ahead if told.time >= now))
         late = [told.row for told in before.ahead if told.time < now]
         ahead = tuple(told for told in before.ahead if told.time > now)
         come = [told.row for told in ahead]
@@ -193,19 +204,30 @@ class SeriesStream(Stream[ResultT], Generic[KeptT, ResultT]):
         new = new if before.time is None else self._continued(new, before, row)
         last, step = now if late or come else new.times[-1], new.step or before.step
         if before.kept is not None:
-            result, kept = self._steps.go_on(new, before.kept)
+            with naming(row):
+                result, kept = self._steps.go_on(new, before.kept)
             return result, Followed(last, step, ahead=ahead, kept=kept)
         waiting, count = (*before.waiting, *late, row), before.steps + int(np.searchsorted(new.times, last)) + 1
         if count < self._history:
             return None, Followed(last, step, waiting, count, ahead)
-        result, kept = self._steps.begin(self._series([*waiting, *come]))
+        first = self._series([*waiting, *come])
+        with naming(row):
+            result, kept = self._steps.begin(first)
         return result, Followed(last, step, ahead=ahead, kept=kept)
 
+    def _is_lost(self, one: Series, before: Followed[KeptT]) -> bool:
+        """Say whether rows were left out in a gap that cannot be filled: while rows wait, or a long one."""
+        gap = before.passed_over > 0 and gap_before(one, before)
+        if not gap or (before.kept is None and not self._fill_gaps):
+            return bool(gap)
+        step = one.step or before.step
+        assert step is not None  # without one there is no gap
+        filled = filled_between(before.time, one.times[:1], step, one.zone)
+        return filled is None and before.passed_over > 1  # not of the first such row: its time may be wrong
+
     def _continued(self, new: Series, before: Followed[KeptT], row: Record) -> Series:
-        try:
-            found = continued(new, before, fill_gaps=self._fill_gaps)
-        except DataError as error:
-            raise DataError(f"{row.origin}: {error}") from error
+        with naming(row):
+            found = continued(new, before, fill_gaps=self._fill_gaps or before.passed_over > 0)
         self._note([note for note in found.notes if note not in new.notes])
         return found
 
@@ -227,7 +249,8 @@ class SeriesStream(Stream[ResultT], Generic[KeptT, ResultT]):
             known, parts = ({}, {}) if one.kept is None else self._steps.parts(one.kept)
             rows = {"waiting": self._cells(one.waiting), "ahead": self._cells([told.row for told in one.ahead])}
             last = None if one.time is None else time_to_json(one.time, one.step)
-            facts.append({"name": name, **rows, "last": last, "kept": known or None})
+            passed = {"passed_over": one.passed_over} if one.passed_over else {}
+            facts.append({"name": name, **rows, "last": last, "kept": known or None, **passed})
             tensors |= {f"{number}.{key}": tensor for key, tensor in parts.items()}
         return {"series": facts}, tensors
 
@@ -243,7 +266,7 @@ class SeriesStream(Stream[ResultT], Generic[KeptT, ResultT]):
         count = len(self._series(waiting)) if waiting else 0  # refuses cells that are none
         told = tuple(Announced(self._series([row]).times[0], row) for row in ahead)
         kept = None if facts["kept"] is None else self._steps.of_parts(facts["kept"], tensors)
-        return Followed(time, step, waiting, count, told, kept)
+        return Followed(time, step, waiting, count, told, kept, int(facts.get("passed_over", 0)))
 
     def _cells(self, rows: Sequence[Record]) -> list[list[Any]]:
         return [[as_cell(row.get(name)) for name in self.columns] for row in rows]

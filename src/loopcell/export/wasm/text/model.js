@@ -81,7 +81,9 @@ export class Stream {{
         new Int32Array(wasm.memory.buffer, at, 1)[0] = given;
         return;
       }}
-      writeNumbers(this.model.floats(at, input.size), input, given);
+      const into = this.model.floats(at, input.size);
+      writeNumbers(into, input, given);
+      if (manifest.effect) demandFinite(into, input.name); // a sample is never missing, and NaN would stay in the state
     }});
     if (wasm.step(this.at) !== OK) throw new RangeError("there is no such token; the stream is as it was");
     return this.answer();
@@ -104,17 +106,27 @@ export class Stream {{
     return answers;
   }}
 
-  /** Make sound of sound, a sample of a sample, without a new array: both are arrays of floats, of the same length. */
-  process(samples, into) {{
+  /**
+   * Make sound of sound, a sample of a sample: floats from -1 to 1, written into a Float32Array of the same length, a
+   * new one if none is given, and returned. What is refused leaves the stream as it was.
+   */
+  process(samples, into = new Float32Array(samples?.length ?? 0)) {{
     const {{ wasm, manifest }} = this.model;
     this.demand();
     if (!manifest.effect) throw new TypeError("this model does not answer samples with samples: call step or feed");
+    const sound = asSound(samples);
+    demandFinite(sound, "samples");
+    if (!(into instanceof Float32Array || into instanceof Float64Array || Array.isArray(into))) {{
+      throw new TypeError(`process writes into a Float32Array, not ${{described(into)}}`);
+    }}
+    if (into.length !== sound.length) throw new RangeError(`${{sound.length}} samples do not fit into ${{into.length}}`);
     const from = wasm.address(0) / 4, to = wasm.address(1) / 4, numbers = new Float32Array(wasm.memory.buffer);
-    for (let at = 0; at < samples.length; at++) {{
-      numbers[from] = samples[at];
+    for (let at = 0; at < sound.length; at++) {{
+      numbers[from] = sound[at];
       if (wasm.step(this.at) !== OK) throw new RangeError("the model refused a step");
       into[at] = numbers[to];
     }}
+    return into;
   }}
 
   /** End a sound: its last frame is filled up with zeros. Gives one answer more, or none. */
@@ -174,7 +186,9 @@ export class Stream {{
 
   demandSound() {{
     this.demand();
-    if (!this.model.wasm.feed) throw new TypeError("this model reads steps, not sound: call step");
+    if (this.model.wasm.feed) return;
+    throw new TypeError(this.model.manifest.effect ? "this model answers samples with samples: call process"
+      : "this model reads steps, not sound: call step");
   }}
 }}
 
@@ -193,6 +207,13 @@ function asSound(samples) {{
   if (samples instanceof Float64Array) return Float32Array.from(samples);
   if (Array.isArray(samples)) return Float32Array.from(samples, (one, place) => asNumber(one, "samples", place));
   throw new TypeError(`samples are floats from -1 to 1 in a Float32Array or an array, not ${{described(samples)}}`);
+}}
+
+/** Refuse NaN and infinity. */
+function demandFinite(numbers, name) {{
+  for (let place = 0; place < numbers.length; place++) {{
+    if (!Number.isFinite(numbers[place])) throw new RangeError(`${{name}}[${{place}}] is ${{numbers[place]}}`);
+  }}
 }}
 
 function asNumber(one, name, place) {{

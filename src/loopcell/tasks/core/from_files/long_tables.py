@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from loopcell.data import Column, Records, SequenceData, read
+from loopcell.data import Column, Origin, Records, SequenceData, read
 from loopcell.data.from_tables import Given, LongTable, Roles, TableSequences, UnitValues, demand_columns, of_cuts
 from loopcell.data.readers import Units
 from loopcell.data.readers.blocks import in_blocks
@@ -105,6 +105,12 @@ def told_by(X: Any, index: int) -> dict[str, Any]:
     """Return what a sequence that was cut from a unit is told by: its unit, its last time; nothing of others."""
     units = units_of(X)
     return {} if units is None else units.told_by(index)
+
+
+def steps_of(X: Any, index: int) -> Sequence[Origin]:
+    """Return where the rows came from that are the steps of a sequence with a label each; () where none are rows."""
+    units = units_of(X)
+    return () if units is None or units.steps is None else units.steps[index]
 
 
 def units_of(X: Any) -> Units | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 from loopcell.data import Origin, Record
+from loopcell.errors import DataError
 from loopcell.layers.streaming.base import ReadingOn
 
 ROW = ""  # the column of a row that has no columns
@@ -58,6 +60,13 @@ class Stream(ReadingOn, Generic[ResultT]):
             self.state = before
             raise
 
+    def pass_over(self) -> None:
+        """Tell that a row was left out, since it could not be read: the next one may come after a gap.
+
+        Rows that have times follow each other; where one was left out, those up to the next one count as missing, and a
+        note says so. Where rows have no times, nothing is changed.
+        """
+
     @abstractmethod
     def record(self, result: ResultT | None) -> dict[str, Any]:
         """Return a result as JSON values; a name without a value is left out."""
@@ -65,6 +74,15 @@ class Stream(ReadingOn, Generic[ResultT]):
     @abstractmethod
     def flat(self, result: ResultT | None) -> list[Any]:
         """Return a result as a line of a table, a cell for each of `fields`; None for what there is not."""
+
+
+@contextmanager
+def naming(row: Record) -> Iterator[None]:
+    """Name a row in what the block says of data."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{row.origin}: {error}") from error
 
 
 def as_record(row: Any, number: int) -> Record:
