@@ -10,7 +10,7 @@ import torch
 import loopcell
 from loopcell import GRU, LSTM, Recurrent, cells
 from loopcell.errors import UsageError
-from loopcell.runtime import Lengths, Weights, operator
+from loopcell.runtime import Lengths, Weights, operator, operator_spec
 from loopcell.testing import Case, assert_all_close
 from loopcell.testing.case import observe
 
@@ -88,7 +88,7 @@ def test_the_operator_keeps_torchs_rules():
     execute = net.executable(0)
     weights = net.sources(0, 0)
     leaves = {"input.x": torch.randn(4, 2, 3), "state.h": torch.randn(2, 5), "state.c": torch.randn(2, 5)}
-    what = operator.describe(execute.operator_name(training=False), leaves, weights.layout.text, None)
+    what = operator_spec.describe(execute.operator_name(training=False), leaves, weights.layout.text, None, "")
     tensors = [tensor.detach().double().requires_grad_() for tensor in (*leaves.values(), *weights.bases)]
     for lengths in (None, torch.tensor([4, 2])):
         arguments = (tensors, lengths, None, what, True)

@@ -23,11 +23,18 @@ def _kernels():
         yield
 
 
+def demand_one_operator(net):
+    """Leave out what runs as PyTorch operations: a trace has them step by step, for one length."""
+    if net.plan()[0].backend == "reference":
+        pytest.skip("torch has no operator for these equations")
+
+
 @pytest.mark.parametrize("grad", [False, True])
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 def test_jit_trace(net, history, x, grad):
     history(net, x)
+    demand_one_operator(net)
     with torch.set_grad_enabled(grad):
         traced = torch.jit.trace(Output(net), x)
         longer = torch.randn(3 * x.shape[0], 2 * x.shape[1], WIDTH)
@@ -119,6 +126,7 @@ class Output(nn.Module):
 @pytest.mark.parametrize("tracing_mode", ["real", "fake", "symbolic"])
 def test_make_fx(net, history, x, tracing_mode):
     history(net, x)
+    demand_one_operator(net)
     other = torch.randn(x.shape)
     with torch.no_grad():
         graph = make_fx(lambda x: net(x)[0], tracing_mode=tracing_mode, _allow_non_fake_inputs=True)(x)

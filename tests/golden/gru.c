@@ -106,6 +106,7 @@ static void forward_share(arguments *restrict a, share s, int64_t piece, member 
     row *all = (row *)memory;
     memory += listed;
     const span part_hidden_1 = part_of(me, n_hidden, 1 * LANES);
+    (void)part_hidden_1;
     (void)memory, (void)piece, (void)rows;
     {
         const int64_t staying = running(a, s, 0), later = first_row(a, 0) + s.from;
@@ -338,6 +339,7 @@ static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece
     row *all = (row *)memory;
     memory += listed;
     const span part_hidden_1 = part_of(me, n_hidden, 1 * LANES);
+    (void)part_hidden_1;
     (void)memory, (void)piece, (void)rows;
     {
         const int64_t staying = running(a, s, 0), later = first_row(a, 0) + s.from;
@@ -584,6 +586,7 @@ static void reverse_share(arguments *restrict a, share s, int64_t piece, member 
     memory += listed;
     const span part_hidden_1 = part_of(me, n_hidden, 1 * LANES);
     const span part_hidden_4 = part_of(me, n_hidden, 4 * LANES);
+    (void)part_hidden_1; (void)part_hidden_4;
     (void)memory, (void)piece, (void)rows;
     if (!me->number) {
         memset(sum_d_n, 0, (size_t)n_hidden * sizeof(real));

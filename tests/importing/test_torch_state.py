@@ -198,3 +198,32 @@ def test_a_torn_or_packed_file_is_refused(tmp_path):
             other.writestr(name, one.read(name))
     with pytest.raises(FileFormatError, match="has compressed parts"):
         from_torch(tmp_path / "packed.pt")
+
+
+def test_a_module_says_what_its_tensors_do_not():
+    class Both(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rnn = nn.RNN(3, 4, 2, nonlinearity="relu", batch_first=True, dropout=0.25)
+            self.gru = nn.GRU(3, 4)
+
+    module = draw(Both())
+    imported, x = from_torch(module), torch.randn(2, 7, 3)
+    assert imported.facts["batch_first"] == {"rnn": True, "gru": False}
+    assert imported.left_out == ("rnn: dropout 0.25, of training",)
+    for name, net in imported.networks.items():
+        assert torch.allclose(net(x)[0], getattr(module, name)(x)[0], atol=1e-6)
+    state = draw(nn.LSTM(3, 4, batch_first=True)).state_dict()
+    assert from_torch(state).facts["batch_first"] == {"": False}
+    assert from_torch(state, batch_first=True).network.batch_first
+    assert isinstance(from_torch(nn.LSTMCell(3, 4), nonlinearity="tanh").network, type(from_torch(state).network))
+
+
+def test_what_is_said_against_a_module_or_of_no_network_is_refused():
+    with pytest.raises(UsageError, match="has batch_first=False, and batch_first=True was given"):
+        from_torch(nn.LSTM(3, 4), batch_first=True)
+    with pytest.raises(UsageError, match="has nonlinearity='tanh', and nonlinearity='relu' was given"):
+        from_torch(nn.RNN(3, 4), nonlinearity="relu")
+    for source in (nn.GRU(3, 4), nn.GRU(3, 4).state_dict()):
+        with pytest.raises(UsageError, match="nonlinearity='relu' is of an RNN, and the state dict has GRU alone"):
+            from_torch(source, nonlinearity="relu")

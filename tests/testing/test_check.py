@@ -8,7 +8,7 @@ import pytest
 import loopcell
 from loopcell import cells, log, sigmoid, tanh
 from loopcell.errors import InputError, UsageError
-from loopcell.runtime import operator
+from loopcell.runtime import operator_spec
 from loopcell.testing import LAWS, Case, CheckFailed, check_cell
 from tests.testing.sabotage import BREAKS
 
@@ -17,7 +17,7 @@ from tests.testing.sabotage import BREAKS
 def broken_cells_are_forgotten():
     """The operator knows a cell by its text, so one that was derived by a broken rule would be the next test's LSTM."""
     yield
-    operator._spec.cache_clear()
+    operator_spec.spec_of.cache_clear()
 
 
 @loopcell.cell

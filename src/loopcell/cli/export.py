@@ -166,6 +166,7 @@ def _to_c(found: Exported, typed: ExportFlags) -> Iterator[str]:
         drift_steps=typed.drift,
     )
     yield f"wrote {typed.output}: {report.summary()}"
+    yield from [report.data] if report.data else ()
     yield from report.notes()
     yield from found.step.notes
 
@@ -175,6 +176,7 @@ def _to_wasm(found: Exported, typed: ExportFlags) -> Iterator[str]:
 
     report = to_wasm(found.step, typed.output, name=typed.name, data=found.data, overwrite=typed.overwrite)
     yield f"wrote {typed.output}: {report.summary()}"
+    yield from [report.data] if report.data else ()
 
 
 def _to_onnx(found: Exported, typed: ExportFlags) -> Iterator[str]:
@@ -183,6 +185,7 @@ def _to_onnx(found: Exported, typed: ExportFlags) -> Iterator[str]:
     _demand_room(typed)
     verified = to_onnx(found.step, typed.output, form=typed.form, x=found.data)
     yield f"wrote {typed.output}: {verified.summary()}"
+    yield from [found.data.covers()] if found.data else ()
     yield from found.step.notes
 
 
@@ -196,7 +199,9 @@ def _to_torch(found: Exported, typed: ExportFlags) -> Iterator[str]:
     program = to_torch_program(found.step, x=found.data)
     with atomic_write(typed.output) as temporary, temporary.open("wb") as file:
         torch.export.save(program, file)
-    yield f"wrote {typed.output}: a program of torch.export, the same as the model in {len(found.step.outputs)} outputs"
+    names = ", ".join(one.name for one in found.step.outputs)
+    yield f"wrote {typed.output}: a program of torch.export, which gives the {names} of the model"
+    yield from [found.data.covers()] if found.data else ()
     yield from found.step.notes
 
 

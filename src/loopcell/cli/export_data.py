@@ -9,12 +9,14 @@ from loopcell.cli.reporting import say_note
 from loopcell.cli.values import named
 from loopcell.errors import DataError, UsageError
 
+MOST_SEQUENCES = 10_000
+
 if TYPE_CHECKING:
     from loopcell.export import StepCheck
 
 
 def check_of_file(model: Any, path: Path, series: str | None) -> StepCheck:
-    """Return the first sequence of a file as steps, with the model's own answers.
+    """Return the sequences of a file as steps, with the model's own answers.
 
     Args:
         model: trained.
@@ -39,11 +41,11 @@ def check_of_file(model: Any, path: Path, series: str | None) -> StepCheck:
         return model.step_check(source, series=series)  # type: ignore[no-any-return]
     if not hasattr(model, "columns_") or not hasattr(model, "labels_each_step"):
         return model.step_check(path)  # type: ignore[no-any-return]
-    return model.step_check(_first_of(model, spec))  # type: ignore[no-any-return]
+    return model.step_check(_sequences_of(model, spec))  # type: ignore[no-any-return]
 
 
-def _first_of(model: Any, spec: Any) -> Any:
-    """Return the first sequence of files, read as in training."""
+def _sequences_of(model: Any, spec: Any) -> Any:
+    """Return the sequences of files, at most `MOST_SEQUENCES`, read as in training."""
     from loopcell.tasks.core.from_files.examples import as_read, blocks, in_training, open_records
 
     columns, spec = model.columns_, spec.missing_as(model)
@@ -51,7 +53,10 @@ def _first_of(model: Any, spec: Any) -> Any:
     if columns is not None:
         records.expect(columns.named)
         spec = in_training(spec, columns, records)
-    found = next(iter(blocks(records, spec, 1, say_note, each_step=model.labels_each_step)), None)
+    parts = iter(blocks(records, spec, MOST_SEQUENCES, say_note, each_step=model.labels_each_step))
+    found = next(parts, None)
     if found is None or not len(found):
         raise DataError(f"{spec.files[0]} has no rows to hold the export against")
+    if next(parts, None) is not None:
+        say_note(f"{spec.files[0]} has more than {MOST_SEQUENCES:,} sequences: the export is held against the first")
     return found

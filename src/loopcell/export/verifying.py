@@ -82,7 +82,8 @@ def verify(
         model: what was exported: a network, a trained estimator or a `StepModel`, as `step_model_of` takes them.
         exported: what came of it; it is reset before and after.
         inputs: a sequence by the name of each input, [T, n], or [T] of tokens; or a `StepCheck`.
-        original: what the trained model answers to the whole of it, [T, n] by output, to be compared as well.
+        original: what the trained model answers to the whole of it, where it is one sequence, [T, n] by output, to be
+            compared as well.
         tolerance: the largest difference that passes, for numbers up to 1; relative to them beyond.
 
     Raises:
@@ -91,6 +92,20 @@ def verify(
     """
     step_model = step_model_of(model)
     check = check_of(model, inputs)
+    found = [_verified(step_model, exported, one, original, tolerance) for one in check.all]
+    ways = dict.fromkeys(way for one in found for way in one.errors)
+    errors = {way: max(one.errors.get(way, 0.0) for one in found) for way in ways}
+    return Verified(sum(one.steps for one in found), errors)
+
+
+def _verified(
+    step_model: StepModel,
+    exported: StepByStep,
+    check: StepCheck,
+    original: Mapping[str, npt.ArrayLike] | None,
+    tolerance: float,
+) -> Verified:
+    """Hold an export against one sequence; arguments and errors as `verify`."""
     arrays = {name: np.asarray(value) for name, value in check.inputs.items()}
     steps = _steps_of(step_model, arrays)
     expected = _stepped(StepRun(step_model), arrays, steps)

@@ -26,14 +26,14 @@ Nonlinearity = Literal["tanh", "relu"]
 
 
 def from_torch(
-    source: str | os.PathLike[str] | Mapping[str, Any],
+    source: str | os.PathLike[str] | Mapping[str, Any] | nn.Module,
     *,
     prefix: str | None = None,
     entry: str | None = None,
     nonlinearity: Nonlinearity | None = None,
-    batch_first: bool = False,
+    batch_first: bool | None = None,
 ) -> Imported:
-    """Read the recurrent networks of a PyTorch state dict as `loopcell.RNN`, `LSTM` and `GRU`.
+    """Read the recurrent networks of a PyTorch state dict, or of a module, as `loopcell.RNN`, `LSTM` and `GRU`.
 
     A group of tensors weight_ih_l0, weight_hh_l0, ... is a network, whatever stands before these names; so is one of
     weight_ih and weight_hh (an RNNCell, LSTMCell or GRUCell), which becomes a network of one layer. Layers, directions,
@@ -41,23 +41,27 @@ def from_torch(
 
     Args:
         source: a state dict, a whole checkpoint with one in it, or a file of either: safetensors, or what torch.save
-            wrote, of which tensors and plain values are read and nothing is run.
+            wrote, of which tensors and plain values are read and nothing is run. Or a module, which also says what
+            its tensors do not: `batch_first` and the nonlinearity.
         prefix: reads the networks below this module alone, such as "encoder". None: the whole state dict, which then
             holds nothing but networks.
         entry: the checkpoint's entry that is the state dict, such as "ema"; None where there is one with a network.
-        nonlinearity: of an RNN: its tensors do not say.
-        batch_first: of the networks: tensors do not say either.
+        nonlinearity: of an RNN: its tensors do not say. None: that of the module.
+        batch_first: whether the networks take [B, T, I]. Tensors do not say either, so that a state dict of a module
+            with batch_first=True needs it here too. None: that of the module, and of a state dict False.
 
     Returns:
         The result; networks go by the module's name in the state dict, "" for the whole. With several, its model is an
-        `nn.ModuleDict` of them.
+        `nn.ModuleDict` of them. Its facts have the `batch_first` of each by name.
 
     Raises:
         FileFormatError: the file is damaged or hostile; there is no network; a tensor belongs to none, which is named,
             or has another shape than the others ask for.
-        UsageError: it is not said which state dict, or which nonlinearity.
+        UsageError: it is not said which state dict, or which nonlinearity; or what is said is of no network, or not
+            that of the module.
     """
-    state, left_out = read_state(source, entry)
+    modules = dict(source.named_modules()) if isinstance(source, nn.Module) else {}
+    state, left_out = read_state(source.state_dict() if isinstance(source, nn.Module) else source, entry)
     where = str(Path(source)) if isinstance(source, str | os.PathLike) else "the state dict"
     start = "" if prefix in (None, "") else f"{str(prefix).rstrip('.')}."
     chosen = {name: tensor for name, tensor in state.items() if name.startswith(start)}
@@ -73,14 +77,40 @@ def from_torch(
             f"{where} has {listed(strays)}, which belong to no recurrent network: name what to read by prefix=, one of "
             f"{_modules(groups)}"
         )
-    networks = {
-        name: network_from(
-            f"`{escaped(name, 80) or 'the network'}` of {where}", group, nonlinearity, batch_first=batch_first
+    networks: dict[str, Network] = {}
+    for name, group in groups.items():
+        called, of = f"`{escaped(name, 80) or 'the network'}` of {where}", modules.get(name)
+        networks[name] = network_from(
+            called,
+            group,
+            _said(called, of, "nonlinearity", nonlinearity),
+            batch_first=bool(_said(called, of, "batch_first", batch_first)),
         )
-        for name, group in groups.items()
-    }
+    if nonlinearity not in (None, "tanh") and not any(isinstance(net, RNN) for net in networks.values()):
+        kinds = " and ".join(sorted({type(net).__name__ for net in networks.values()}))  # whose function is tanh
+        raise UsageError(f"nonlinearity={nonlinearity!r} is of an RNN, and {where} has {kinds} alone: leave it out")
     others = [f"{name}: outside of prefix" for name in state if name not in chosen]
-    return Imported(_model(networks), networks, tuple(chosen), (*left_out, *others))
+    left_out = (*left_out, *others, *_dropouts(networks, modules))
+    facts = {"batch_first": {name: net.batch_first for name, net in networks.items()}}
+    return Imported(_model(networks), networks, tuple(chosen), left_out, facts)
+
+
+def _said(where: str, module: nn.Module | None, name: str, said: Any) -> Any:
+    """Return a setting as it was said or, where it was not, as the module has it; UsageError where these differ.
+
+    A cell has no batch_first, and a network of gates no nonlinearity, which then is what was said.
+    """
+    own = getattr(module, name, None)
+    if said is None or own is None:
+        return own if said is None else said
+    if own != said and not (name == "nonlinearity" and not isinstance(module, nn.RNN | nn.RNNCell | RNN)):
+        raise UsageError(f"{where} has {name}={own!r}, and {name}={said!r} was given: leave it out")
+    return said
+
+
+def _dropouts(networks: Mapping[str, Network], modules: Mapping[str, nn.Module]) -> list[str]:
+    dropouts = {name: getattr(modules.get(name), "dropout", 0.0) for name in networks}
+    return [f"{escaped(name, 80) or 'the network'}: dropout {p}, of training" for name, p in dropouts.items() if p]
 
 
 def _below(start: str) -> str:

@@ -34,8 +34,8 @@ HOUSE = () if FOUND is None else FOUND.command
 """The command of the compiler that kernels are built with: where there is no other, the one that comes as a wheel."""
 
 
-def network(cell: str | Cell, layers: int = 2, input_size: int = 3, hidden_size: int = 5) -> Recurrent:
-    """Return a network of a cell with drawn weights; as many layers as the cell can have."""
+def network(cell: str | Cell, layers: int = 2, input_size: int = 3, hidden_size: int = 5, seed: int = 0) -> Recurrent:
+    """Return a network of a cell with weights drawn from a seed; as many layers as the cell can have."""
     cell = cells.get(cell)
     sizes = {size: 4 for size in cell.sizes if size not in ("input", "hidden")}
     declared = cell.graph.declared_sizes
@@ -43,7 +43,7 @@ def network(cell: str | Cell, layers: int = 2, input_size: int = 3, hidden_size:
     if len(cell.inputs) > 1 and any(size == "input" for key, size in declared.items() if key.name != "x"):
         layers = 1  # a further input of the input's size is the first layer's
     with torch.random.fork_rng():  # layer norms enlarge what single precision rounds, by how much depends on the draw
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         return Recurrent(cell, input_size=input_size, hidden_size=hidden_size, num_layers=layers, sizes=sizes).eval()
 
 

@@ -108,7 +108,8 @@ def test_every_blob_but_the_models_own_is_refused(tmp_path):
     assert loaded(good) == 0
     rng = np.random.default_rng(0)
     bad = [b"", good[:-1], good + b"\0", good[4:], bytes(len(good))]
-    bad += [blob(in_a_blob(network("gru"))), blob(in_a_blob(net, "vectors")), blob(in_a_blob(net, weights="int8"))]
+    bad += [blob(in_a_blob(network("gru", seed=1)))]
+    bad += [blob(in_a_blob(net, "vectors")), blob(in_a_blob(net, weights="int8"))]
     bad += [np.frombuffer(good, "<u4").byteswap().tobytes()]
     for place in rng.integers(len(good), size=20):
         changed = bytearray(good)

@@ -162,7 +162,8 @@ def test_covariates_of_times_to_come_are_told_ahead():
         assert one.step(told[53]) is None
     last = [one.step(rows(data, 50, 51)[0]) for one in (stream, again)]
     assert (last[0].mean == last[1].mean).all()
-    with pytest.raises(DataError, match=r"^the stream row 106: .* needs 'price' .* there are 2, add 1 more"):
+    wanted = r"^the stream row 106: the series: .* needs 'price' .* there are 2, add 1 more"
+    with pytest.raises(DataError, match=wanted):
         stream.step(rows(data, 51, 52)[0])
     with pytest.raises(DataError, match="its target is empty, and the series was read up to 2024-07-02 22:00 already"):
         stream.step(told[50])

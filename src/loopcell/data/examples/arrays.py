@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -87,6 +89,10 @@ def as_number(given: Any) -> float:
         return _whole(given)
     if isinstance(given, float | np.floating | Decimal | Fraction):  # longdouble gives itself as its item
         return float(given)
+    if isinstance(given, PathLike):  # readers of sounds and pictures give their files
+        raise ValueError(
+            f"{quoted(Path(given).name)}, a sound or a picture, where numbers are read: columns of a table"
+        )
     raise ValueError(f"{quoted(given)}, which is {'complex' if isinstance(given, complex) else 'not a number'}")
 
 

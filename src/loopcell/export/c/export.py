@@ -7,6 +7,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from loopcell.export.c.verify import Recorded, demand_equal, drift, record
 from loopcell.export.c.wav_program import reads_sound, wav_text
 from loopcell.export.c.weights import demand_weights
 from loopcell.export.step_model import StepCheck, StepModel, step_model_of
-from loopcell.export.step_model.checks import Data, check_of
+from loopcell.export.step_model.checks import Data, check_of, covered
 from loopcell.files.whole_folder import demand_free, whole_folder
 
 FLAGS = ("-O3", "-ffp-contract=fast")
@@ -86,12 +87,14 @@ def to_c(
     if verify and target() is None:
         raise UsageError(f"there is no C compiler to verify the export with: {ADVICE}, or say verify=False")
     source, recorded = _recorded(step_model, model_name(name or step_model.name), form, data, model)
+    about = covered(data, ranges=form.arithmetic == "fixed")
     with whole_folder(folder, overwrite=overwrite) as files:
         texts = _texts(source, recorded, layout)
         renamed = _renamed(name or step_model.name, source)
         report = (
             _proven(texts, source, recorded, renamed, drift_steps) if verify else _report(source, recorded, renamed)
         )
+        report = replace(report, data=about)
         beside = "extras/" if layout.code else ""
         texts[f"{beside}report.json"] = json.dumps(report.as_json(), indent=1) + "\n"
         texts[f"{beside}REPORT.md"] = report.page()
@@ -177,7 +180,7 @@ def _proven(
             recorded,
             renamed,
             compiler=" ".join((Path(chosen.command[0]).name, *command[1:])),
-            verified_steps=len(next(iter(recorded.answers.values()))),
+            verified_steps=recorded.steps,
             largest_error=error,
             drift=_drift(program, source, recorded, drift_steps) if drift_steps else {},
             stack_bytes=stack,
@@ -220,13 +223,15 @@ def _report(source: CSource, recorded: Recorded, renamed: Mapping[str, str], **m
         saved_state_bytes=source.state_bytes,
         buffer_bytes=source.buffer_bytes,
         machine=this_machine(),
-        own_errors=dict(recorded.own),
-        allowed_error=recorded.allowed,
+        own_errors=recorded.all_own,
+        allowed_error=max(one.allowed for one in recorded.all),
         weights=source.form.kind_name,
         arithmetic="fixed" if isinstance(source, FixedSource) else "float",
-        narrowing=recorded.narrowing,
+        narrowing=max(one.narrowing for one in recorded.all),
         left_out=source.left_out,
         renamed=renamed,
+        columns={source.quantities[name]: named for name, named in source.model.columns.items()},
+        labels={source.quantities[one.name]: list(one.labels) for one in source.model.outputs if one.labels},
         **known | measured,
     )
 

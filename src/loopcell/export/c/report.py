@@ -13,6 +13,7 @@ from pathlib import Path
 from loopcell.backends.c.toolchain.target import ADVICE, run
 from loopcell.export.c.source import CSource
 
+_MOST_NAMES = 200  # of a row of the page
 NOT_VERIFIED = "not verified against the model"
 
 
@@ -44,6 +45,10 @@ class CReport:
         drift: the largest error of the first 1, 10, ... steps against the model in double precision.
         own_errors: by how much the model's own runs on these steps differ from the step in double precision, by the way
             of each: "own offline", "own chunked", "own stepped", "own streamed".
+        data: how much of the user's data was compared, as a sentence; "" where the steps were drawn.
+        columns: the columns of each input, in their order, by the name of the input in C; of a token what its numbers
+            stand for.
+        labels: what the numbers of each output are of, in their order, by the name of the output in C.
     """
 
     name: str
@@ -68,6 +73,9 @@ class CReport:
     renamed: Mapping[str, str]
     drift: Mapping[int, float]
     own_errors: Mapping[str, float] = field(default_factory=dict)
+    data: str = ""
+    columns: Mapping[str, list[str]] = field(default_factory=dict)
+    labels: Mapping[str, list[str]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, object]:
         """Return it as plain values."""
@@ -109,7 +117,17 @@ class CReport:
             rows.append(("time of a step", f"{self.microseconds:.3f} microseconds on {self.machine}"))
         table = "\n".join(f"| {what} | {value} |" for what, value in rows)
         names = "".join(f"- {note}\n" for note in self.notes())
-        return f"# {self.name} in C\n\n| | |\n|---|---|\n{table}\n\n{self._proof()}\n" + (f"\n{names}" if names else "")
+        parts = [f"# {self.name} in C\n\n| | |\n|---|---|\n{table}\n\n{self._proof()}\n", names, self._order()]
+        return "\n".join(part for part in parts if part)
+
+    def _order(self) -> str:
+        """Return the names of the numbers of inputs and outputs in their order, as a table; "" where none are known."""
+        rows = [
+            f"| `{word}` | {way} | {_in_a_cell(names)} |\n"
+            for way, each in (("input", self.columns), ("output", self.labels))
+            for word, names in each.items()
+        ]
+        return "".join(["| array | | its numbers, in order |\n|---|---|---|\n", *rows]) if rows else ""
 
     def _proof(self) -> str:
         if not self.verified_steps:
@@ -129,6 +147,8 @@ class CReport:
                 "whole numbers in Python, also when its state is saved and loaded in between. `make check` does it too."
             )
         lines = [proof]
+        if self.data:
+            lines += ["", f"{self.data[0].upper()}{self.data[1:]}."]
         if self.own_errors:
             ways = ", ".join(f"{error:.2g} ({way.removeprefix('own ')})" for way, error in self.own_errors.items())
             lines += ["", f"The model itself, run on the same steps, differs from its step by at most {ways}."]
@@ -142,6 +162,12 @@ class CReport:
             lines += ["", "The largest error of the first steps, against the model in double precision:", ""]
             lines += ["| steps | error |", "|---|---|", rows]
         return "\n".join(lines)
+
+
+def _in_a_cell(names: Sequence[str]) -> str:
+    """Return names for a cell of a table; those of a vocabulary are cut short, as the JSON has them all."""
+    shown = [*names[:_MOST_NAMES], *([f"... ({len(names):,} in all)"] if len(names) > _MOST_NAMES else [])]
+    return ", ".join(" ".join(name.split()).replace("|", "\\|") for name in shown)
 
 
 def code_bytes(compiled: Path, counter: str = "size") -> int | None:

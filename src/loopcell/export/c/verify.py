@@ -15,7 +15,7 @@ from loopcell.export.c.source import CSource
 from loopcell.export.c.weight_kinds import as_stored
 from loopcell.export.drawn import drawn
 from loopcell.export.step_model import Equations, Lookup, Stage, StepCheck, StepModel, StepRun
-from loopcell.export.step_model.checks import MOST_STEPS, Data, check_of
+from loopcell.export.step_model.checks import MOST_STEPS, Data, check_of, demand_data
 from loopcell.export.verifying import demand_own
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -42,6 +42,7 @@ class Recorded:
         narrowing: by how much these answers differ from those of the model with its weights in full.
         advice: what may be behind an error, for whoever reads of it.
         own: by how much these answers differ from those of the model's own runs, by the way of each.
+        further: of the sequences after the first, each from a fresh state.
     """
 
     inputs: Arrays
@@ -50,6 +51,23 @@ class Recorded:
     narrowing: float = 0.0
     own: Mapping[str, float] = field(default_factory=dict)
     advice: str = ""
+    further: tuple[Recorded, ...] = ()
+
+    @property
+    def all(self) -> tuple[Recorded, ...]:
+        """This sequence and the further ones."""
+        return (self, *self.further)
+
+    @property
+    def steps(self) -> int:
+        """The steps of all sequences."""
+        return sum(len(next(iter(one.answers.values()))) for one in self.all)
+
+    @property
+    def all_own(self) -> dict[str, float]:
+        """The largest difference from the model's own runs over all sequences, by the way of each."""
+        ways = dict.fromkeys(way for one in self.all for way in one.own)
+        return {way: max(one.own.get(way, 0.0) for one in self.all) for way in ways}
 
 
 def record(source: CSource, data: Data | None, model: object = None) -> Recorded:
@@ -64,6 +82,8 @@ def record(source: CSource, data: Data | None, model: object = None) -> Recorded
         InputError: the data do not fit the model.
         CheckFailed: the model's own answers are others; or an answer is not finite, so that nothing could be compared.
     """
+    if data is not None:
+        demand_data(data)
     given = data.inputs if isinstance(data, StepCheck) else data
     inputs: Arrays = drawn(source.model, STEPS) if given is None else checked(source.model, given)
     answers = stepped(source.model, inputs)
@@ -86,7 +106,8 @@ def record(source: CSource, data: Data | None, model: object = None) -> Recorded
     check = data if isinstance(data, StepCheck) else check_of(model, inputs)
     own = demand_own(check, answers, max(OWN, allowed))
     advice = _of_unlike_sizes(inputs) if kind.c_type == "int8_t" else ""
-    return Recorded(inputs, meant, allowed, difference(meant, answers), own, advice)
+    further = tuple(record(source, one, model) for one in check.further)
+    return Recorded(inputs, meant, allowed, difference(meant, answers), own, advice, further)
 
 
 def _of_unlike_sizes(inputs: Arrays) -> str:
@@ -114,11 +135,15 @@ class TakesSteps(Protocol):
 
 
 def demand_equal(program: TakesSteps, recorded: Recorded) -> float:
-    """Compare what was exported with what was recorded; gives the largest error.
+    """Compare what was exported with what was recorded of all sequences; gives the largest error.
 
     Raises:
         CheckFailed: an answer is off by more than single precision explains, or differs after the state was saved.
     """
+    return max(_demand_equal(program, one) for one in recorded.all)
+
+
+def _demand_equal(program: TakesSteps, recorded: Recorded) -> float:
     found = program.steps(recorded.inputs)
     again = program.steps(recorded.inputs, again=_CHUNK)
     worst = 0.0
@@ -195,15 +220,19 @@ def _moved(values: Array, rng: np.random.Generator, grain: float) -> Array:
     return moved
 
 
-def checked(model: StepModel, data: Mapping[str, npt.ArrayLike]) -> dict[str, Array]:
-    """Return the first steps of a user's data, as a model reads them; InputError where they do not fit."""
+def checked(model: StepModel, data: Mapping[str, npt.ArrayLike], most: int | None = MOST_STEPS) -> dict[str, Array]:
+    """Return the first steps of a user's data, or with `most` None all, as a model reads them.
+
+    Raises:
+        InputError: they do not fit.
+    """
     names = [one.name for one in model.inputs]
     if sorted(data) != sorted(names):
         raise InputError(f"the data of a model that reads {', '.join(names)} has these names; got {', '.join(data)}")
     inputs: dict[str, Array] = {}
     for quantity in model.inputs:
         token = quantity.kind == "token"
-        values = np.asarray(data[quantity.name])[:MOST_STEPS].astype(np.int32 if token else np.float32)
+        values = np.asarray(data[quantity.name])[:most].astype(np.int32 if token else np.float32)
         wanted = (len(values),) if token else (len(values), quantity.size)
         if not len(values) or values.size != np.prod(wanted):
             shape = "[T]" if token else f"[T, {quantity.size}]"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -87,18 +87,28 @@ def _model(model: StepModel, writer: GraphWriter, form: str, axes: list[str]) ->
         for one in model.outputs
     ]
     states = [Quantity(name, size) for name, size in model.states.items()]
+    read = set(_reads(writer.nodes))  # a matrix may stand there transposed alone, and ONNX Runtime warns of the other
     graph = helper.make_graph(
         writer.nodes,
         model.name,
         inputs + [_declared(Quantity(f"{one.name}_in", one.size), axes[-1:]) for one in states],
         outputs + [_declared(Quantity(f"{one.name}_out", one.size), axes[-1:]) for one in states],
-        [numpy_helper.from_array(value, name) for name, value in writer.constants.items()],
+        [numpy_helper.from_array(value, name) for name, value in writer.constants.items() if name in read],
     )
     made = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="loopcell"
     )
     helper.set_model_props(made, metadata_of(model, form))
     return made
+
+
+def _reads(nodes: Iterable[onnx.NodeProto]) -> Iterator[str]:
+    """Yield the names of all that nodes read, in the bodies of loops too, and of what these give."""
+    for node in nodes:
+        yield from node.input
+        for attribute in node.attribute:
+            yield from _reads(attribute.g.node)
+            yield from (one.name for one in attribute.g.output)
 
 
 def _declared(quantity: Quantity, axes: list[str]) -> Any:

@@ -193,7 +193,8 @@ def _demand_small(name: str, value: npt.NDArray[Any]) -> None:
 
     What overflows is infinite in one path and NaN in another; ONNX Runtime makes plain zeros and ones of both.
     """
-    far = np.isfinite(value) & (np.abs(value) > _LARGEST)
+    # In double precision: a float16 has no such number to be held against.
+    far = np.isfinite(value) & (np.abs(value.astype(np.float64)) > _LARGEST)
     if far.any():
         odd = np.asarray(value)[far].flat[0]
         raise InputError(

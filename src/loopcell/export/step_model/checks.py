@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from loopcell.errors import InputError
+from loopcell.export.step_model.of_list import run_layers, step_of_layers
 from loopcell.layers.stack import Stack
 from loopcell.layers.streaming.stream import NetworkStream
 
 Array: TypeAlias = npt.NDArray[Any]
-MOST_STEPS = 2_000
-"""The most steps of a user's data that are compared, since double precision in NumPy is slow."""
+MOST_STEPS, MOST_SEQUENCES = 2_000, 64
+"""The most steps of a user's data that are compared, and the most sequences: double precision in NumPy is slow."""
+RANGE_STEPS = 50_000
+"""The most steps that decide where the points of fixed point are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,10 +44,35 @@ class StepCheck:
     Attributes:
         inputs: a sequence by the name of each input of the step, [T, n], or [T] of tokens.
         runs: the model's own answers to it, by the way in which it was run: "own offline", "own streamed", ....
+        further: checks of the sequences after it, which are compared too, each from a fresh state.
+        every: the inputs of all sequences of the data in full, by which the ranges of fixed point are chosen; () where
+            they are those of the checks.
     """
 
     inputs: Mapping[str, Array]
     runs: Mapping[str, OwnRun] = field(default_factory=dict)
+    further: tuple[StepCheck, ...] = ()
+    every: tuple[Mapping[str, Array], ...] = ()
+
+    @property
+    def all(self) -> tuple[StepCheck, ...]:
+        """This check and the further ones."""
+        return (self, *self.further)
+
+    @property
+    def sequences(self) -> tuple[Mapping[str, Array], ...]:
+        """The inputs of all sequences of the data in full."""
+        return self.every or tuple(one.inputs for one in self.all)
+
+    def covers(self) -> str:
+        """Return how much of the data is compared, as a sentence."""
+        steps, whole = (sum(map(_steps_in, parts)) for parts in ([one.inputs for one in self.all], self.sequences))
+        if (steps, len(self.all)) == (whole, len(self.sequences)):
+            return f"compared on all of the data: {_counted(len(self.all), 'sequence')}, {_counted(steps, 'step')}"
+        return (
+            f"compared on {len(self.all):,} of {_counted(len(self.sequences), 'sequence')} of the data, {steps:,} of "
+            f"{_counted(whole, 'step')}"
+        )
 
 
 @runtime_checkable
@@ -54,7 +83,8 @@ class HasStepCheck(Protocol):
         """Return the steps of a sequence and the model's own answers.
 
         Args:
-            data: as the model's `predict` takes it; the first sequence counts, and of it the first 2,000 steps.
+            data: as the model's `predict` takes it; all sequences count for the ranges of fixed point, and the first
+                64 of them with 2,000 steps in all are compared.
         """
 
 
@@ -68,10 +98,82 @@ def check_of(model: object, data: Data) -> StepCheck:
         model: what is exported.
         data: a check, or inputs by name.
     """
+    demand_data(data)
     if isinstance(data, StepCheck):
         return data
     inputs = {name: np.asarray(value) for name, value in data.items()}
+    if isinstance(model, nn.Sequential | list | tuple):
+        return StepCheck(inputs, _run_of_layers(list(model), inputs))
     return StepCheck(inputs, _runs_of(model, inputs) if isinstance(model, Stack) else {})
+
+
+def demand_data(data: object) -> None:
+    """Refuse data that are no sequence for each input by its name, or have an infinite number.
+
+    Raises:
+        InputError: the sentence says what is expected in their place, or where the number is.
+    """
+    if not isinstance(data, StepCheck | Mapping):
+        raise InputError(
+            "the data to hold an export against are an array for each input by its name, {'x': array}, or what "
+            f"model.step_check(X) makes of an estimator's sequences; got {type(data).__name__}"
+        )
+    for inputs in data.sequences if isinstance(data, StepCheck) else [data]:
+        for name, values in inputs.items():
+            _demand_no_infinity(name, values)
+
+
+def covered(data: Data | None, *, ranges: bool) -> str:
+    """Return how much of a user's data an export was compared on, as a sentence; "" where there are none.
+
+    Args:
+        data: as an exporter takes them, of which an array may be longer than what is compared.
+        ranges: they have decided where the points of fixed point are, too.
+    """
+    if data is None:
+        return ""
+    if not isinstance(data, StepCheck):
+        whole = {name: np.asarray(values) for name, values in data.items()}
+        data = StepCheck({name: values[:MOST_STEPS] for name, values in whole.items()}, every=(whole,))
+    if not ranges:
+        return data.covers()
+    steps = sum(map(_steps_in, data.sequences))
+    of = f"all {steps:,} steps" if steps <= RANGE_STEPS else f"the first {RANGE_STEPS:,} of {steps:,} steps"
+    return f"{data.covers()}; the ranges of fixed point are those of {of}"
+
+
+def _demand_no_infinity(name: str, values: npt.ArrayLike) -> None:
+    try:
+        with np.errstate(over="ignore"):
+            found = np.isinf(np.asarray(values, np.float32))
+    except (TypeError, ValueError):
+        raise InputError(f"the data of {name!r} are no array of numbers with the same count at each step") from None
+    if found.any():
+        step = int(np.argwhere(np.atleast_1d(found))[0][0]) + 1
+        raise InputError(
+            f"the data of {name!r} have a number at step {step} that is infinite in single precision: no export can be "
+            "held against the model there; leave such steps out"
+        )
+
+
+def _run_of_layers(layers: Sequence[Any], inputs: Mapping[str, Array]) -> dict[str, OwnRun]:
+    """Return what layers in a list answer to the whole sequence."""
+    like = next((one for layer in layers for one in layer.parameters()), None)
+    x = inputs.get("x", np.zeros(0))[:MOST_STEPS]
+    if like is None or like.dtype not in (torch.float32, torch.float64) or x.ndim != 2 or not len(x):
+        return {}
+    with torch.no_grad():
+        y = run_layers(layers, torch.from_numpy(np.array(x)).to(like))
+    name = step_of_layers(layers).outputs[0].name
+    return {"own offline": OwnRun({name: y.double().cpu().numpy()}, np.arange(len(x)))}
+
+
+def _steps_in(inputs: Mapping[str, Array]) -> int:
+    return len(next(iter(inputs.values()), ()))
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def _runs_of(net: Stack, inputs: Mapping[str, Array]) -> dict[str, OwnRun]:

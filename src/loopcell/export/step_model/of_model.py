@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
+from torch import nn
+
 from loopcell.errors import UsageError
 from loopcell.export.step_model.of_layers import layer_stages
+from loopcell.export.step_model.of_list import step_of_layers
 from loopcell.export.step_model.stages import Output, Quantity, StepModel
 from loopcell.layers.stack import Stack
 
@@ -26,7 +29,8 @@ def step_model_of(model: object) -> StepModel:
     """Return the step of a network or of a trained estimator.
 
     Args:
-        model: `Recurrent`, `RNN`, `LSTM`, `GRU`, an estimator, or a `StepModel`.
+        model: `Recurrent`, `RNN`, `LSTM`, `GRU`, an estimator, or a `StepModel`; or layers in the order in which they
+            run, such as `[net, torch.nn.Linear(32, 3), torch.nn.Softmax(-1)]`.
 
     Raises:
         UsageError: it has no step, or is nothing of these.
@@ -37,9 +41,11 @@ def step_model_of(model: object) -> StepModel:
         return _of_network(model)
     if isinstance(model, HasStepModel):
         return model.step_model()
+    if isinstance(model, nn.Sequential | list | tuple):
+        return step_of_layers(list(model))
     raise UsageError(
         f"what is exported is a recurrent network or a trained estimator, not a {type(model).__name__}; of a module of "
-        "your own export the recurrent layers, or make a StepModel of its stages"
+        "your own export its layers as a list, [net, head], or make a StepModel of its stages"
     )
 
 

@@ -263,6 +263,30 @@ class StepModel:
         """True where each sample of sound is answered with a sample of sound."""
         return self.facts.get("answers") == "samples"
 
+    @property
+    def columns(self) -> dict[str, list[str]]:
+        """The names of the numbers of each input, in their order, by the input's name; of those whose names are known.
+
+        Numbers of steps to come stand step after step, NAME+1 for the next one. Of a token it is what each of its
+        numbers stands for.
+        """
+        found: dict[str, list[str]] = {}
+        for one in self.inputs:
+            named = self._named(one)
+            if one.name == "ahead" and named:
+                named = [f"{name}+{step + 1}" for step in range(one.size // len(named)) for name in named]
+            if named and (one.kind == "token" or len(named) == one.size):
+                found[one.name] = named
+        return found
+
+    def _named(self, one: Quantity) -> list[str]:
+        facts: object = self.facts.get(_FACTS.get(one.name, ""))
+        if one.kind == "token":
+            by_name = (self.facts.get(fact) for fact in ("categories", "static categories"))
+            known = (each[one.name] for each in by_name if isinstance(each, Mapping) and one.name in each)
+            facts = next(known, self.facts.get("tokens"))
+        return [str(name) for name in facts] if isinstance(facts, list) else []
+
     def tokens(self, name: str) -> int:
         """Return how many tokens an input may be: those of the smallest table that reads it; 0 where none does."""
         tables = (stage.table for stage in self.stages if isinstance(stage, Lookup) and stage.reads == name)
@@ -275,6 +299,17 @@ class StepModel:
         equations = (stage for stage in self.stages if isinstance(stage, Equations))
         every = [*tables, *(value for stage in equations for value in stage.parameters.values())]
         return sum({id(one): one.size for one in every}.values())  # stages may share an array
+
+
+_FACTS = {
+    "x": "columns",
+    "values": "columns",
+    "static": "static columns",
+    "known": "known",
+    "ahead": "known",
+    "past": "past",
+}
+"""The fact that has the names of an input's numbers."""
 
 
 def reads_of(stage: Stage) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from loopcell.export.c.source import CSource
 from loopcell.export.c.verify import demand_equal, record
 from loopcell.export.c.weights import demand_weights
 from loopcell.export.step_model import StepModel, step_model_of
-from loopcell.export.step_model.checks import Data
+from loopcell.export.step_model.checks import Data, covered
 from loopcell.export.wasm.build import compile_wasm, demand_compiler, piece
 from loopcell.export.wasm.stream import WasmStream
 from loopcell.files.html_page import Dress, as_json, html_page
@@ -40,6 +40,7 @@ class WasmReport:
         verified_steps: steps that were compared with the model in double precision.
         largest_error: of all of these steps.
         notes: what the step does not do that the model does.
+        data: how much of the user's data was compared, as a sentence; "" where the steps were drawn.
     """
 
     name: str
@@ -47,6 +48,7 @@ class WasmReport:
     verified_steps: int
     largest_error: float
     notes: tuple[str, ...] = ()
+    data: str = ""
 
     def summary(self) -> str:
         """Return it as a sentence."""
@@ -92,8 +94,8 @@ def to_wasm(
     with tempfile.TemporaryDirectory(prefix="loopcell-") as scratch:
         code = compile_wasm(source, Path(scratch))
     error = demand_equal(WasmStream(code, step), recorded)
-    steps = len(next(iter(recorded.answers.values())))
-    report = WasmReport(source.name, len(code), steps, error, step.notes)
+    about = covered(data, ranges=False)
+    report = WasmReport(source.name, len(code), recorded.steps, error, step.notes, about)
     with whole_folder(folder, overwrite=overwrite) as files:
         (files / f"{source.name}.wasm").write_bytes(code)
         for file, text in _texts(source, recorded.inputs, code).items():
@@ -125,20 +127,31 @@ def _texts(source: CSource, inputs: Mapping[str, npt.NDArray[Any]], code: bytes)
 
 def _manifest(source: CSource) -> dict[str, Any]:
     model, quantities = source.model, source.model.quantities
+    columns = {name: named for name, named in model.columns.items() if model.quantities[name].kind == "number"}
     frames = None if model.frames is None else asdict(model.frames)
     return {
         "name": source.name,
-        "inputs": [{"name": one.name, "size": one.size, "kind": one.kind} for one in model.inputs],
+        "inputs": [
+            {"name": one.name, "size": one.size, "kind": one.kind, "columns": columns.get(one.name, [])}
+            for one in model.inputs
+        ],
         "outputs": [
             {"name": one.name, "size": quantities[one.name].size, "labels": list(one.labels)} for one in model.outputs
         ],
         "tokens": model.facts.get("tokens", []),
         "columns": model.facts.get("columns", []),
+        "categories": {**_categories(model, "categories"), **_categories(model, "static categories")},
         "sample_rate": frames["sample_rate"] if frames else model.facts.get("sample_rate"),
         "frames": frames,
         "effect": model.is_effect,
         "notes": list(model.notes),
     }
+
+
+def _categories(model: StepModel, fact: str) -> dict[str, list[str]]:
+    found = model.facts.get(fact, {})
+    assert isinstance(found, dict)
+    return found
 
 
 def _page(source: CSource, inputs: Mapping[str, npt.NDArray[Any]], code: bytes, script: str) -> str:

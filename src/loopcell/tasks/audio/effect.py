@@ -148,12 +148,14 @@ class AudioEffect:
         Args:
             data: samples [n], or the path of a file, of which the first channel counts.
         """
-        samples = _beginning(data, self.sample_rate)
+        whole = _first_channel(data, self.sample_rate)
+        samples = whole[:MOST_STEPS]
         stream = self.stream()
         streamed = np.concatenate([stream.feed(samples[at : at + 7]) for at in range(0, len(samples), 7)])
         every = np.arange(len(samples))
         answers = {"own offline": self.process(samples), "own streamed": streamed}
-        return StepCheck({"x": samples[:, None]}, {way: OwnRun({"y": y[:, None]}, every) for way, y in answers.items()})
+        runs = {way: OwnRun({"y": y[:, None]}, every) for way, y in answers.items()}
+        return StepCheck({"x": samples[:, None]}, runs, every=({"x": whole[:, None]},))
 
     def _owner(self) -> Owner:
         about = f"{self.sample_rate} {self.skip} {self._layers.kinds()}"
@@ -174,15 +176,15 @@ def _rate(path: Path, own: int | None, said: int | None) -> int:
     return found
 
 
-def _beginning(data: Any, sample_rate: int) -> Floats:
+def _first_channel(data: Any, sample_rate: int) -> Floats:
     from loopcell.data.features.audio import audio_chunks, audio_rate
 
     if isinstance(data, str | os.PathLike):
         if audio_rate(data) != sample_rate:
             raise DataError(f"{data} has {audio_rate(data):,} Hz, and the effect {sample_rate:,}")
-        samples = next(iter(audio_chunks(data, MOST_STEPS)))[:, 0]
+        samples = np.concatenate([chunk[:, 0] for chunk in audio_chunks(data, 1 << 16)] or [np.zeros(0, np.float32)])
     else:
-        samples = np.asarray(data, np.float32).reshape(len(data), -1)[:MOST_STEPS, 0]
+        samples = np.asarray(data, np.float32).reshape(len(data), -1)[:, 0]
     if not len(samples):
         raise DataError("there is no sample to hold the export against")
     return np.ascontiguousarray(samples)

@@ -42,18 +42,26 @@ def series_check(
         raise DataError(f"the data have no {of(name)}, whose step is exported")
     one = tables[0]
     ahead = model.network_.steps if one.known.shape[1] else 0
-    count = min(_without_gaps(one), one.steps - max(0, ahead - one.ahead), MOST_STEPS)
+    last = one.steps - max(0, ahead - one.ahead)  # what comes after it is not known for all the steps of a forecast
     least = model.network_.history + model.network_.steps
-    if count < least:
-        raise DataError(f"{of(name)} has {max(count, 0)} steps without a missing value, and a check needs {least}")
-    inputs = {"values": one.target[:count].astype(np.float32), **_covariates(model, one, count)}
-    return StepCheck(inputs, {"own offline": run(step, one, count)})
+    every = list[dict[str, npt.NDArray[np.float32]]]()
+    for start, end in _without_gaps(one, max(last, 0)):
+        count, whole = end - start, one if not start else one[start:]
+        if not every and count < least:
+            raise DataError(f"{of(name)} has {count} steps without a missing value, and a check needs {least}")
+        every.append({"values": whole.target[:count].astype(np.float32), **_covariates(model, whole, count)})
+    if not every:
+        raise DataError(f"{of(name)} has 0 steps without a missing value, and a check needs {least}")
+    count = min(len(every[0]["values"]), MOST_STEPS)
+    inputs = {name: values[:count] for name, values in every[0].items()}
+    return StepCheck(inputs, {"own offline": run(step, one, count)}, every=tuple(every))
 
 
-def _without_gaps(one: Series) -> int:
-    """Return how many steps come before the first value that is missing."""
-    missing = np.flatnonzero(np.isnan(one.target[: one.steps]).any(1))
-    return int(missing[0]) if len(missing) else one.steps
+def _without_gaps(one: Series, last: int) -> list[tuple[int, int]]:
+    """Return where the runs of steps without a missing value begin and end; the first begins at once."""
+    missing = np.flatnonzero(np.isnan(one.target[:last]).any(1)).tolist()
+    cuts = zip([0, *(at + 1 for at in missing)], [*missing, last], strict=True)
+    return [(start, end) for start, end in cuts if end > start or not start]
 
 
 def _covariates(model: Any, one: Series, count: int) -> dict[str, npt.NDArray[np.float32]]:

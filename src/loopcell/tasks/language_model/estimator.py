@@ -50,7 +50,7 @@ from loopcell.tasks.language_model.score import (
 )
 from loopcell.tasks.language_model.settings import LanguageModelSettings
 from loopcell.tasks.language_model.step import LanguageModelStep
-from loopcell.tasks.language_model.step_model import language_model_step, text_check
+from loopcell.tasks.language_model.step_model import language_model_step, texts_check
 from loopcell.tasks.language_model.stream import StreamedModel
 from loopcell.tasks.language_model.texts import as_sources, listed
 from loopcell.tasks.language_model.writing import WritingModel
@@ -268,8 +268,8 @@ class LanguageModel(LanguageModelSettings, WritingModel, InspectedModel, Estimat
         return language_model_step(self._fitted_network())
 
     def step_check(self, data: Any) -> StepCheck:
-        """Return the first of some texts as steps, with the model's own answers; see `loopcell.export.verify`."""
-        return text_check(self._fitted_network(), self.stream(), next(iter(listed(data, "X").values())))
+        """Return some texts as steps, with the model's own answers; see `loopcell.export.verify`."""
+        return texts_check(self._fitted_network(), self.stream, list(listed(data, "X").values()))
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 

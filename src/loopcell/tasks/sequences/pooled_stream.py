@@ -77,7 +77,7 @@ class StreamedPooled(ABC, Generic[ResultT]):
         )
 
     def step_check(self, data: Any) -> StepCheck:
-        """Return the first sequence as steps, with the model's own answers; see `loopcell.export.verify`."""
+        """Return sequences as steps, with the model's own answers; see `loopcell.export.verify`."""
         return pooled_check(self, data, getattr(self, "predict_proba", self.predict))
 
     def _demand_running(self) -> None:

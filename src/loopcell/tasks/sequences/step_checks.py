@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from loopcell.data.features.mel import Framer
 from loopcell.data.features.sounds import samples_of
 from loopcell.errors import DataError, UsageError
 from loopcell.export.step_model import OwnRun, StepCheck, StepModel
-from loopcell.export.step_model.checks import MOST_STEPS
+from loopcell.export.step_model.checks import MOST_SEQUENCES, MOST_STEPS
 from loopcell.tasks.core.estimator import as_part
 from loopcell.tasks.core.inputs import ArrayInput, FeatureInput, MixedInput
 from loopcell.tasks.core.inputs.static import StaticInput
@@ -31,12 +32,14 @@ def aligned_check(model: Any, data: Any) -> StepCheck:
 
     Args:
         model: trained.
-        data: sequences, of which the first counts.
+        data: sequences.
     """
-    X, inputs = _first(model, data, None)
-    (answers,) = model.predict_proba(X)
-    runs = {"own offline": _run(model, answers, np.arange(len(answers)))}
-    return StepCheck(inputs, runs | _streamed(model, X))
+
+    def runs(X: SequenceData, _: int, __: int) -> dict[str, OwnRun]:
+        (answers,) = model.predict_proba(X)
+        return {"own offline": _run(model, answers, np.arange(len(answers)))}
+
+    return _check(model, data, None, runs)
 
 
 def pooled_check(model: Any, data: Any, answer: Callable[[Any], Array]) -> StepCheck:
@@ -44,45 +47,78 @@ def pooled_check(model: Any, data: Any, answer: Callable[[Any], Array]) -> StepC
 
     Args:
         model: trained.
-        data: sequences, of which the first counts.
+        data: sequences.
         answer: gives the answers [N, K] to sequences.
     """
-    X, inputs = _first(model, data, model.static_)
-    steps = len(next(iter(inputs.values())))
-    ends = np.unique(np.linspace(1, steps, min(steps, PREFIXES)).astype(np.int64))
-    parts = [_beginning(X, int(end), steps) for end in ends]
-    known = [(int(end) - 1, part) for end, part in zip(ends, parts, strict=True) if part is not None]
-    rows = np.concatenate([np.asarray(answer(part)).reshape(1, -1) for _, part in known])
-    runs = {"own offline": _run(model, rows, np.array([at for at, _ in known]))}
-    return StepCheck(inputs, runs | _streamed(model, X))
+
+    def runs(X: SequenceData, steps: int, number: int) -> dict[str, OwnRun]:
+        first = steps if number else 1  # of further sequences the whole is enough, since each answer is a run
+        ends = np.unique(np.linspace(first, steps, min(steps, PREFIXES)).astype(np.int64))
+        parts = [_beginning(X, int(end), steps) for end in ends]
+        known = [(int(end) - 1, part) for end, part in zip(ends, parts, strict=True) if part is not None]
+        rows = np.concatenate([np.asarray(answer(part)).reshape(1, -1) for _, part in known])
+        return {"own offline": _run(model, rows, np.array([at for at, _ in known]))}
+
+    return _check(model, data, model.static_, runs)
+
+
+def _check(
+    model: Any,
+    data: Any,
+    static: StaticInput | None,
+    runs: Callable[[SequenceData, int, int], dict[str, OwnRun]],
+) -> StepCheck:
+    """Return the check of sequences: of the first ones with the model's answers, of all of them the inputs.
+
+    Args:
+        model: trained.
+        data: sequences.
+        static: what was learned of static values.
+        runs: gives the model's answers to a sequence by itself, its count of steps and its number.
+
+    Raises:
+        DataError: there is no sequence with a step.
+        UsageError: the first is too long, and cannot be cut.
+    """
+    X = data if isinstance(data, SequenceData) else SequenceData(data)
+    if not len(X):
+        raise DataError("there is no sequence in the data to hold the export against")
+    step = model.step_model()  # what has none says why
+    every, checks, left = [], list[StepCheck](), MOST_STEPS
+    for number in range(len(X)):
+        one = X[number : number + 1]
+        inputs = _steps(model.input_, one)
+        steps = len(next(iter(inputs.values())))
+        if not steps:
+            continue
+        if static is not None:
+            inputs |= _static_steps(step, static, one, steps)
+        every.append(inputs)
+        if left and len(checks) < MOST_SEQUENCES:
+            count, cut = _cut(one, min(steps, left), steps, must=not checks)
+            if count:
+                shown = {name: values[:count] for name, values in inputs.items()}
+                checks.append(StepCheck(shown, runs(cut, count, len(checks)) | _streamed(model, cut)))
+            left -= count
+    if not checks:
+        raise DataError("the sequences of the data are empty: there is no step to hold the export against")
+    first, *further = checks
+    return replace(first, further=tuple(further), every=tuple(every))
+
+
+def _cut(X: SequenceData, count: int, steps: int, *, must: bool) -> tuple[int, SequenceData]:
+    """Return the first steps of a sequence, and how many; none of one that cannot be cut, unless it must be."""
+    shorter = _beginning(X, count, steps)
+    if shorter is not None:
+        return count, shorter
+    if must:
+        raise UsageError(f"the first sequence has {steps:,} steps, and a check takes at most {MOST_STEPS:,}: cut it")
+    return 0, X
 
 
 def _run(model: Any, answers: Any, steps: npt.NDArray[np.int64]) -> OwnRun:
     name = model.step_model().outputs[0].name
     return OwnRun({name: np.asarray(answers, np.float64).reshape(len(steps), -1)}, steps)
-
-
-def _first(model: Any, data: Any, static: StaticInput | None) -> tuple[SequenceData, dict[str, Array]]:
-    """Return the first sequence as the model takes it, cut where it is too long, and the steps of it."""
-    X = data if isinstance(data, SequenceData) else SequenceData(data[:1])
-    if not len(X):
-        raise DataError("there is no sequence in the data to hold the export against")
-    X = X[:1]
-    model.step_model()  # what has none says why
-    inputs = _steps(model.input_, X)
-    count = len(next(iter(inputs.values())))
-    if not count:
-        raise DataError("the first sequence of the data is empty: there is no step to hold the export against")
-    if count > MOST_STEPS:
-        shorter = _beginning(X, MOST_STEPS, count)
-        if shorter is None:
-            raise UsageError(
-                f"the first sequence has {count:,} steps, and a check takes at most {MOST_STEPS:,}: cut it"
-            )
-        X, inputs = shorter, {name: value[:MOST_STEPS] for name, value in inputs.items()}
-    if static is not None:
-        inputs |= _static_steps(model.step_model(), static, X, min(count, MOST_STEPS))
-    return X, inputs
 
 
 def _steps(reads: Any, X: SequenceData) -> dict[str, Array]:
@@ -167,8 +203,21 @@ def _streamed(model: Any, X: SequenceData) -> dict[str, OwnRun]:
         found = found[:MOST_STEPS]
     elif isinstance(model.input_, ArrayInput) and not isinstance(model.input_, MixedInput):
         (array,) = model.input_.each(X)
-        found = stream.feed(list(np.asarray(array).reshape(len(array), -1)))
+        rows_of = np.asarray(array).reshape(len(array), -1)
+        found = stream.feed(_by_columns(stream.columns, rows_of) if _told_apart(model) else list(rows_of))
     else:
         return {}
     rows = [np.atleast_1d(one.probabilities if isinstance(one, TaggedStep) else one.value) for one in found]
     return {"own streamed": _run(model, np.array(rows), np.arange(len(rows)))}
+
+
+def _told_apart(model: Any) -> bool:
+    """Say whether rows of a stream have their columns by name, as what tells its sequences apart is one of them."""
+    return model.columns_ is not None and bool(model.columns_.units)
+
+
+def _by_columns(columns: Sequence[str], rows: Array) -> list[dict[str, Any]]:
+    """Return the rows of one sequence as a stream takes them: what tells sequences apart first, the same in all."""
+    told = columns[: len(columns) - rows.shape[1]]
+    names = columns[len(told) :]
+    return [{**dict.fromkeys(told, ""), **dict(zip(names, map(float, row), strict=True))} for row in rows]

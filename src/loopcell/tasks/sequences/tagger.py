@@ -162,7 +162,7 @@ class SequenceTagger(TaggerSettings, SequenceEstimator, StreamedTagger):
         return tagger_step(self.input_, self.network_, self.classes_, several=self.targets_.several)
 
     def step_check(self, data: Any) -> StepCheck:
-        """Return the first sequence as steps, with the tagger's own answers; see `loopcell.export.verify`."""
+        """Return sequences as steps, with the tagger's own answers; see `loopcell.export.verify`."""
         return aligned_check(self, data)
 
     def _next_scores(self, steps: Any, state: State | None, times: Any = None) -> tuple[Tensor, State]:

@@ -109,8 +109,11 @@ class LoopKernel:
 
     def _parts(self) -> Iterator[str]:
         """Yield the units of every sweep that are this member's."""
-        for name, size, unroll in sorted({part for region in self.regions for part in region.parts()}):
+        parts = sorted({part for region in self.regions for part in region.parts()})
+        for name, size, unroll in parts:
             yield f"const span {name} = part_of(me, n_{size}, {unroll} * LANES);"
+        # A sweep for a sum goes over all units, whichever are this member's.
+        yield "".join(f"(void){name}; " for name, _, _ in parts).rstrip() or "(void)me;"
 
     def _sizes(self) -> Iterator[str]:
         for place, size in enumerate(self.sizes):

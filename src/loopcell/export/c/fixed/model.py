@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,12 +56,12 @@ class FixedModel:
         }
 
 
-def fixed_model(step: StepModel, inputs: Mapping[str, npt.NDArray[Any]], weights: str) -> FixedModel:
+def fixed_model(step: StepModel, sequences: Sequence[Mapping[str, npt.NDArray[Any]]], weights: str) -> FixedModel:
     """Return a model in fixed point, with formats for the numbers that it has on some data.
 
     Args:
         step: the model.
-        inputs: sequences by name, [T, n] or [T] tokens.
+        sequences: of each the inputs by name, [T, n] or [T] tokens.
         weights: "int16" or "int8".
 
     Raises:
@@ -78,7 +78,7 @@ def fixed_model(step: StepModel, inputs: Mapping[str, npt.NDArray[Any]], weights
             )
     for stage in step.stages:
         _demand_finite(stage)
-    ranges = ranges_of(step, inputs)
+    ranges = ranges_of(step, sequences)
     fractions = _fractions(step, ranges)
     lookups = {
         stage.gives.name: Matrices(weights, float(np.abs(stage.table).max(initial=0)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from loopcell.equations import Key
 from loopcell.errors import InputError
 from loopcell.export.c.fixed.numbers import STORED, demand_size, fraction_for
 from loopcell.export.step_model import Equations, Output, StepModel, StepRun
+from loopcell.export.step_model.checks import RANGE_STEPS
 from loopcell.export.step_model.evaluate import Doubles, evaluate
 
 
@@ -50,14 +51,18 @@ class _Watched(StepRun):
         return super()._equations(stage, known)
 
 
-def ranges_of(model: StepModel, inputs: Mapping[str, npt.NDArray[Any]]) -> Ranges:
+def ranges_of(model: StepModel, sequences: Sequence[Mapping[str, npt.NDArray[Any]]]) -> Ranges:
     """Return how large all numbers of a model get on sequences of inputs, [T, n] or [T] tokens.
+
+    Each sequence is read from a fresh state, and of all together the first `RANGE_STEPS` steps are taken. Inputs have
+    the range of all their steps.
 
     Raises:
         InputError: a number is missing or not finite, or those of one input differ too much in size for one format.
         UsageError: a number is too large for fixed point.
     """
-    for name, values in inputs.items():
+    whole = {name: np.concatenate([one[name] for one in sequences]) for name in sequences[0]}
+    for name, values in whole.items():
         if not np.isfinite(values).all():
             raise InputError(
                 f"the data of {name!r} have a number that is missing or not finite; fixed point has neither"
@@ -65,8 +70,8 @@ def ranges_of(model: StepModel, inputs: Mapping[str, npt.NDArray[Any]]) -> Range
         _demand_like_sizes(name, values)
     run, quantities, states = _Watched(model), dict.fromkeys(model.quantities, 0.0), dict.fromkeys(model.states, 0.0)
     run.model = replace(model, outputs=tuple(Output(stage.gives.name) for stage in model.stages))
-    for step in range(len(next(iter(inputs.values())))):
-        known = {name: values[step] for name, values in inputs.items()}
+    quantities |= {name: float(np.abs(values).max(initial=0)) for name, values in whole.items()}
+    for known in _steps(run, sequences):
         for name, value in (known | run.step(**known)).items():
             quantities[name] = max(quantities[name], float(np.abs(value).max(initial=0)))
         for name, state in run.state.items():
@@ -77,6 +82,19 @@ def ranges_of(model: StepModel, inputs: Mapping[str, npt.NDArray[Any]]) -> Range
     for name, found in nodes.items():
         demand_size(f"the numbers of the stage {name!r}", max(found, default=0.0))
     return Ranges(quantities, states, nodes)
+
+
+def _steps(run: StepRun, sequences: Sequence[Mapping[str, npt.NDArray[Any]]]) -> Iterator[dict[str, Any]]:
+    """Yield the inputs of the first steps of all sequences, with the run at rest before each sequence."""
+    left = RANGE_STEPS
+    for inputs in sequences:
+        run.reset()
+        steps = min(left, len(next(iter(inputs.values()))))
+        for step in range(steps):
+            yield {name: values[step] for name, values in inputs.items()}
+        left -= steps
+        if not left:
+            return
 
 
 def _demand_like_sizes(name: str, values: npt.NDArray[Any]) -> None:

@@ -15,7 +15,7 @@ from loopcell.export.c.fixed.run import FixedRun
 from loopcell.export.c.fixed.source import FixedForm, FixedSource
 from loopcell.export.c.verify import OWN, Recorded, TakesSteps, checked, difference, stepped
 from loopcell.export.step_model import StepCheck, StepModel
-from loopcell.export.step_model.checks import Data
+from loopcell.export.step_model.checks import Data, demand_data
 from loopcell.export.verifying import demand_own
 
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -24,7 +24,7 @@ _USELESS = 0.1
 
 
 def fixed_source(step: StepModel, name: str, weights: str, store: str, data: Data | None) -> tuple[FixedSource, Arrays]:
-    """Return a model in fixed point in C, and the data that decided where its points are.
+    """Return a model in fixed point in C, and the first sequence of the data, all of which decide where its points are.
 
     Raises:
         UsageError: there are no data, or a stage has no fixed point.
@@ -35,8 +35,10 @@ def fixed_source(step: StepModel, name: str, weights: str, store: str, data: Dat
             "fixed point needs data: where the point of each number is follows from how large it gets; say data=..., a "
             "sequence for each input such as the model will meet"
         )
+    demand_data(data)
     inputs = checked(step, data.inputs if isinstance(data, StepCheck) else data)
-    fixed = fixed_model(step, inputs, weights)
+    sequences = data.sequences if isinstance(data, StepCheck) else (data,)
+    fixed = fixed_model(step, [checked(step, one, None) for one in sequences], weights)
     return FixedSource(step, name, FixedForm(weights), store, fixed=fixed), inputs
 
 
@@ -62,7 +64,8 @@ def record_fixed(source: FixedSource, check: StepCheck, inputs: Arrays) -> Recor
             f"in fixed point with weights={source.fixed.weights!r} the answers are off by {error:.3g}, of "
             f"{largest:.3g} at most: it is not the model any more; take weights='int16', or the arithmetic of floats"
         )
-    return Recorded(numbers, answers, 0.0, error, own)
+    further = tuple(record_fixed(source, one, checked(source.model, one.inputs)) for one in check.further)
+    return Recorded(numbers, answers, 0.0, error, own, further=further)
 
 
 def run_fixed(fixed: FixedModel, numbers: Arrays) -> dict[str, npt.NDArray[np.int64]]:

@@ -126,7 +126,9 @@ INLINE vec v_sigmoid(vec x) {
 #endif
     const vec sum = scale + add_mul(splat(UNIT), -1, scale, p.q);
 #if defined(TABLES) && SHORT
-    return UNIT * (vec)_mm512_rcp14_ps((__m512)sum); /* NaN and infinity as a quotient has them */
+    const vec share = UNIT * (vec)_mm512_rcp14_ps((__m512)sum); /* NaN and infinity as a quotient has them */
+    /* The reciprocal may lie above the true one, and no gate lets through more than all. NaN, as the second, passes. */
+    return (vec)_mm512_min_ps((__m512)splat(1), (__m512)share);
 #else
     return UNIT / sum;
 #endif
