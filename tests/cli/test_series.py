@@ -188,7 +188,7 @@ def test_anomalies_from_the_shell(loopcell, tmp_path):
     assert "average precision" in result.stdout
     assert loopcell("resume", run).exit_code == 0
     result = loopcell("predict", run, tmp_path / "new.csv", "--state", tmp_path / "s")
-    assert "keeps no state" in result.stderr
+    assert "keeps a state from row to row, and a file is read as a whole" in result.stderr
 
 
 def write_table(path, times, values):
