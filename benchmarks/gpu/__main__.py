@@ -98,8 +98,8 @@ def main(words: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(words)
     if not asked.dry and not torch.cuda.is_available():
         raise SystemExit("PyTorch sees no CUDA device here: --dry runs everything on the CPU")
-    # Both sides compute in full float32 where they say so; a row in bf16 says that.
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    if not asked.dry:  # both sides compute in full float32 where they say so; a row in bf16 says that
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     session = Session(torch.device("cpu" if asked.dry else "cuda"), asked.seconds)
     card = "dry" if asked.dry else torch.cuda.get_device_name()
     about = heading(card=card, triton=version("triton"), cuda=torch.version.cuda)
