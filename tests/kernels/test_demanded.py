@@ -196,7 +196,8 @@ def test_the_next_path_takes_over_where_nothing_is_demanded(case):
 
 def test_torchs_operator_does_not_wait_for_lengths_where_triton_runs(monkeypatch):
     """They are copied to the CPU where it is that or the reference path, or where the operator is demanded."""
-    runner, lengths = net().executable(0).evaluation(), Lengths(5, torch.ones(2, dtype=torch.int64, device="meta"))
+    runner = net().executable(0).runner(training=False)
+    lengths = Lengths(5, torch.ones(2, dtype=torch.int64, device="meta"))
 
     def stands():
         return routes.obstacle("native", torch.device("cpu"), torch.float32, runner, lengths)

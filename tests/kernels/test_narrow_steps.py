@@ -38,7 +38,7 @@ def rounded_by_hand(matrix, width):
 
 def matrices_of(net):
     """Names of the parameters that products of a step read, from the equations."""
-    graph = net.spec.executables[0].evaluation().programs.fused.core
+    graph = net.spec.executables[0].runner(training=False).programs.fused.core
     products = [node for node in graph.nodes if node.op == "matmul"]
     return {graph.nodes[node.args[0]].name for node in products}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from loopcell.cli.values import demand_sizes
-from loopcell.errors import UsageError
+from loopcell.errors import FileFormatError, UsageError
 from loopcell.tasks.core.settings import TrainingSettings
 from loopcell.training.run_folder import RunFolder
 
@@ -44,7 +44,7 @@ def demand_there(path: Path | None, what: str) -> None:
         raise UsageError(f"{what} {path}: there is no such file")
 
 
-def demand_no_effect(path: Path) -> None:
+def _demand_no_effect(path: Path) -> None:
     """Refuse what is an audio effect's for what is of rows; UsageError says what runs it."""
     from loopcell.cli.effects import is_effect
 
@@ -65,8 +65,11 @@ def demand_model(path: Path, task: str | None = None) -> str:
     from loopcell.tasks.core.model_kind import demand_task, read_task
     from loopcell.tasks.core.models import demand_known
 
-    demand_no_effect(path)
-    found = read_task(path)
+    try:
+        found = read_task(path)
+    except FileFormatError:
+        _demand_no_effect(path)
+        raise
     if task is not None:
         demand_task(path, task, found)
     demand_known(found)

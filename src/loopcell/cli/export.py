@@ -27,17 +27,17 @@ class ExportFlags:
     """The flags of an export as they were typed, those of all targets."""
 
     output: Path
-    name: str
     overwrite: bool
-    verify: bool
-    simd: str
-    weights: str
-    arithmetic: str
-    store: str
-    layout: str
-    stack_limit: int
-    drift: int
-    form: str
+    name: str = ""
+    verify: bool = True
+    simd: str = "plain"
+    weights: str = "float32"
+    arithmetic: str = "float"
+    store: str = "arrays"
+    layout: str = "make"
+    stack_limit: int = STACK_LIMIT
+    drift: int = DRIFT_STEPS
+    form: str = "step"
 
 
 OwnRows = Annotated[
@@ -57,33 +57,37 @@ def export(  # noqa: PLR0913 - a flag is an argument
         typer.Option("--output", "--out", "-o", help="The file to write; of a target of several files the folder."),
     ],
     *,
-    name: Annotated[str, typer.Option(help="C, WebAssembly: the name of files and functions, else the task's.")] = "",
+    name: Annotated[
+        str, typer.Option(help="C, WebAssembly: the name of files and functions, else the task's.")
+    ] = ExportFlags.name,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over what is there.")] = False,
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Hold the export against the model before it is written.")
-    ] = True,
+    ] = ExportFlags.verify,
     simd: Annotated[
         str, typer.Option(help="C: plain for any compiler, vectors for the wide ones of GCC and Clang.")
-    ] = "plain",
+    ] = ExportFlags.simd,
     weights: Annotated[
         str, typer.Option(help="C: the numbers of matrices: float32, bfloat16 or int8; in fixed point int16 or int8.")
-    ] = "float32",
+    ] = ExportFlags.weights,
     arithmetic: Annotated[
         str, typer.Option(help="C: float, or fixed for processors without an FPU, which needs --data.")
-    ] = "float",
+    ] = ExportFlags.arithmetic,
     store: Annotated[
         str, typer.Option(help="C: arrays for weights in the code, blob for a file of their own.")
-    ] = "arrays",
+    ] = ExportFlags.store,
     layout: Annotated[
         str, typer.Option(help="C: make for one folder, arduino for a library of Arduino and PlatformIO.")
-    ] = "make",
+    ] = ExportFlags.layout,
     stack_limit: Annotated[
         int, typer.Option(min=0, help="C: the most bytes of arrays that a step may keep on the stack.")
-    ] = STACK_LIMIT,
-    drift: Annotated[int, typer.Option(min=0, help="C: over how many steps the error is followed.")] = DRIFT_STEPS,
+    ] = ExportFlags.stack_limit,
+    drift: Annotated[
+        int, typer.Option(min=0, help="C: over how many steps the error is followed.")
+    ] = ExportFlags.drift,
     form: Annotated[
         str, typer.Option(help="ONNX: step for a file of one step, sequence for one of any count of steps.")
-    ] = "step",
+    ] = ExportFlags.form,
     data: OwnRows = None,
     sample_rate: SampleRate = None,
     series: Series = None,
@@ -94,7 +98,7 @@ def export(  # noqa: PLR0913 - a flag is an argument
         if to not in TARGETS:
             raise UsageError(f"--to {to}: there is no such target; there is {', '.join(TARGETS)}")
         typed = ExportFlags(
-            output, name, overwrite, verify, simd, weights, arithmetic, store, layout, stack_limit, drift, form
+            output, overwrite, name, verify, simd, weights, arithmetic, store, layout, stack_limit, drift, form
         )
         _demand_own_flags(to, typed)
         path = find_model(model)
@@ -143,8 +147,7 @@ def _loaded(path: Path, data: Path | None, series: str | None, sample_rate: int 
 
 def _demand_own_flags(to: str, typed: ExportFlags) -> None:
     """Refuse flags of other targets, which would change nothing."""
-    c = ("plain", "float32", "float", "arrays", "make", STACK_LIMIT, DRIFT_STEPS)
-    usual = ExportFlags(typed.output, "", typed.overwrite, True, *c, "step")
+    usual = ExportFlags(typed.output, typed.overwrite)
     for field in fields(ExportFlags):
         if getattr(typed, field.name) != getattr(usual, field.name) and field.name not in OWN_FLAGS[to]:
             flag = "no-verify" if field.name == "verify" else field.name.replace("_", "-")

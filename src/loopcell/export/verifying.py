@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from loopcell.errors import CheckFailed, InputError
 from loopcell.export.step_model import StepCheck, StepModel, StepRun, step_model_of
-from loopcell.export.step_model.checks import Data, check_of
+from loopcell.export.step_model.checks import Data, check_of, growing_cuts
 
 Sequences = Mapping[str, npt.ArrayLike]
 Arrays = dict[str, npt.NDArray[Any]]
@@ -111,7 +111,7 @@ def _verified(
     expected = _stepped(StepRun(step_model), arrays, steps)
     found = {"stepped": _stepped(exported, arrays, steps)}
     if isinstance(exported, InChunks):
-        found |= {"whole": _fed(exported, arrays, [0, steps]), "chunked": _fed(exported, arrays, _cuts(steps))}
+        found |= {"whole": _fed(exported, arrays, [0, steps]), "chunked": _fed(exported, arrays, growing_cuts(steps))}
     if original is not None:
         found["original"] = {name: np.asarray(value) for name, value in original.items()}
     exported.reset()
@@ -146,14 +146,6 @@ def _steps_of(model: StepModel, inputs: Arrays) -> int:
         given = ", ".join(f"{name} {list(value.shape)}" for name, value in inputs.items()) or "nothing"
         raise InputError(f"a check needs a sequence [T, ...] of equal length for {', '.join(names)}; got {given}")
     return lengths.pop()
-
-
-def _cuts(steps: int) -> list[int]:
-    """Cut a sequence into chunks of 1, 2, 3, ... steps."""
-    cuts = [0]
-    while cuts[-1] < steps:
-        cuts.append(min(cuts[-1] + len(cuts), steps))
-    return cuts
 
 
 def _stepped(run: StepByStep, inputs: Arrays, steps: int) -> Arrays:

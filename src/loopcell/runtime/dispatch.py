@@ -117,8 +117,7 @@ def _keys_of_plain(device: str) -> tuple[int, ...]:
     backend = "Meta" if device == "meta" else device.upper()
     if backend not in known:
         return ()
-    always = [key for key in (f"Autocast{backend}",) if key in known]
-    tracked = [key for key in (f"Autograd{backend}",) if key in known]
+    always, tracked = ([key] if key in known else [] for key in (f"Autocast{backend}", f"Autograd{backend}"))
     return _key_set(*always, *tracked, "ADInplaceOrView", of=backend), _key_set(*always, of=backend)
 
 

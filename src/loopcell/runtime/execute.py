@@ -177,10 +177,10 @@ class Executable:
         """
         runner = self._runners[training, ()]
         found = choose(runner, device, dtype, dtype if self._autocast_keeps_dtype else None)
-        narrow = narrow_results(dtype)
+        if found.backend != "c":
+            return found
         computed = widened_dtype(dtype)
-        factors = kernel_choice(computed, narrow).factors
-        refusal = why_not_built(runner.programs, computed, factors) if found.backend == "c" else None
+        refusal = why_not_built(runner.programs, computed, kernel_choice(computed, narrow_results(dtype)).factors)
         return found if refusal is None else on_reference(found.cell, [("c", not_built(refusal))])
 
     def results_dtype(self, x: Tensor, states: Sequence[Tensor]) -> torch.dtype:
@@ -269,10 +269,6 @@ class Executable:
         """Return the tensors of a call by key, draws aside; the input first."""
         inputs = {self._input: x, **{Key("input", name): tensor for name, tensor in further.items()}}
         return {**inputs, **dict(zip(self._state_keys, states, strict=True))}
-
-    def evaluation(self) -> KernelRunner:
-        """Return the kernels of evaluation, which record nothing."""
-        return self._runners[False, ()]
 
     def runner(self, *, training: bool) -> KernelRunner:
         """Return the kernels of training or evaluation, which record nothing."""

@@ -22,7 +22,7 @@ def widened_dtype(dtype: torch.dtype) -> torch.dtype:
 
 def widened(tensors: Iterable[Tensor]) -> list[Tensor]:
     """Return tensors in float32, differentiable."""
-    return [tensor.float() for tensor in tensors]
+    return converted(tensors, torch.float32)
 
 
 def widened_weights(weights: Weights) -> Weights:

@@ -84,7 +84,7 @@ def narrow_step(
         TensorError: a weight is NaN or infinite, and the width cannot hold it.
         BuildError: the compiler refused the kernel.
     """
-    runner, leaves = executable.evaluation(), executable.leaves(x, states, further)
+    runner, leaves = executable.runner(training=False), executable.leaves(x, states, further)
     _check(width, [*leaves.values(), *weights.bases])
     kernels = narrow_kernels_of(runner.programs, NARROW[width])
     named = {name: tensor.detach() for name, tensor in weights.named().items()}

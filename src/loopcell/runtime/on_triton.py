@@ -26,7 +26,7 @@ from loopcell.runtime.asked import demanded, refuse_fallback
 from loopcell.runtime.dispatch import is_in_memory, narrow_results, nothing_at_work
 from loopcell.runtime.kernels import KernelRunner, RunResults, Version, check_returned, obstacle_of_backward
 from loopcell.runtime.obstacles import Obstacle, other_dtype
-from loopcell.runtime.programs import Programs
+from loopcell.runtime.programs import Programs, gradients_of
 
 _DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 
@@ -172,16 +172,11 @@ def _by_reference(
     call: _LoopCall, tensors: Sequence[Tensor], arriving: Sequence[Tensor | None], wanted: Sequence[bool]
 ) -> list[Tensor | None]:
     """Return the gradients by PyTorch operations."""
-    create_graph = torch.is_grad_enabled()  # then this gradient is itself differentiated
     numbers: dict[Key, Tensor | int] = {Key("size", name): size for name, size in call.shape.sizes.items()}
-    with torch.enable_grad():
+
+    def results() -> list[Tensor]:
         values = {**numbers, **dict(zip(call.keys, tensors, strict=True))}
         output, states, _ = run_loop(call.reference, values, call.shape.lengths)
-    pairs = [(y, d) for y, d in zip((output, *states), arriving, strict=True) if d is not None and y.requires_grad]
-    inputs = [tensor for tensor, want in zip(tensors, wanted, strict=True) if want]
-    found = iter(
-        torch.autograd.grad(
-            [y for y, _ in pairs], inputs, [d for _, d in pairs], create_graph=create_graph, allow_unused=True
-        )
-    )
-    return [next(found) if want else None for want in wanted]
+        return [output, *states]
+
+    return gradients_of(results, tensors, arriving, wanted)

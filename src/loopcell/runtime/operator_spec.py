@@ -45,7 +45,7 @@ class OperatorSpec:
 
     def kernels(self, like: Tensor) -> Kernels | None:
         """Return the compiled loops of C for such tensors; None where they cannot be built, or another path runs."""
-        if "c" not in ((self.backend,) if self.backend else routes.of_device(like.device)):
+        if "c" not in self._backends(like.device):
             return None
         return self.runner.kernels(like.dtype, kernel_choice(like.dtype, self.products))
 
@@ -55,12 +55,16 @@ class OperatorSpec:
         Raises:
             UsageError: which one it was made for.
         """
-        name, mine = demanded(), (self.backend,) if self.backend else routes.of_device(device)
+        name, mine = demanded(), self._backends(device)
         if name is not None and name not in mine:
             raise UsageError(
                 f'backend("{name}") is demanded, and this program was compiled or exported for {" or ".join(mine)}; '
                 "compile or export it again inside of the block"
             )
+
+    def _backends(self, device: torch.device) -> tuple[str, ...]:
+        """Return the back ends that the program was made for, on a device."""
+        return (self.backend,) if self.backend else routes.of_device(device)
 
     def run(self, tensors: Sequence[Tensor], rows: Lengths) -> RunResults:
         """Run where C does not: on another back end, differentiable once, or as PyTorch operations.

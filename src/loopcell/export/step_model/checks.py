@@ -210,11 +210,18 @@ def _offline(net: Stack, x: Tensor, beside: Mapping[str, Tensor]) -> Tensor:
         net.train(training)
 
 
+def growing_cuts(steps: int) -> list[int]:
+    """Cut a sequence into chunks of 1, 2, 3, ... steps."""
+    cuts = [0]
+    while cuts[-1] < steps:
+        cuts.append(min(cuts[-1] + len(cuts), steps))
+    return cuts
+
+
 def _chunked(run: NetworkStream, x: Tensor, beside: Mapping[str, Tensor]) -> list[Tensor]:
-    cuts = [0, *itertools.takewhile(lambda cut: cut < len(x), itertools.accumulate(itertools.count(1))), len(x)]
     return [
         run.feed(x[start:end], **{name: value[start:end] for name, value in beside.items()})
-        for start, end in itertools.pairwise(cuts)
+        for start, end in itertools.pairwise(growing_cuts(len(x)))
     ]
 
 

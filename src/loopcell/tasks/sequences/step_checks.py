@@ -35,11 +35,11 @@ def aligned_check(model: Any, data: Any) -> StepCheck:
         data: sequences.
     """
 
-    def runs(X: SequenceData, _: int, __: int) -> dict[str, OwnRun]:
+    def answered(X: SequenceData, _: int, __: int) -> tuple[Any, Array]:
         (answers,) = model.predict_proba(X)
-        return {"own offline": _run(model, answers, np.arange(len(answers)))}
+        return answers, np.arange(len(answers))
 
-    return _check(model, data, None, runs)
+    return _check(model, data, None, answered)
 
 
 def pooled_check(model: Any, data: Any, answer: Callable[[Any], Array]) -> StepCheck:
@@ -51,22 +51,22 @@ def pooled_check(model: Any, data: Any, answer: Callable[[Any], Array]) -> StepC
         answer: gives the answers [N, K] to sequences.
     """
 
-    def runs(X: SequenceData, steps: int, number: int) -> dict[str, OwnRun]:
+    def answered(X: SequenceData, steps: int, number: int) -> tuple[Any, Array]:
         first = steps if number else 1  # of further sequences the whole is enough, since each answer is a run
         ends = np.unique(np.linspace(first, steps, min(steps, PREFIXES)).astype(np.int64))
         parts = [_beginning(X, int(end), steps) for end in ends]
         known = [(int(end) - 1, part) for end, part in zip(ends, parts, strict=True) if part is not None]
         rows = np.concatenate([np.asarray(answer(part)).reshape(1, -1) for _, part in known])
-        return {"own offline": _run(model, rows, np.array([at for at, _ in known]))}
+        return rows, np.array([at for at, _ in known])
 
-    return _check(model, data, model.static_, runs)
+    return _check(model, data, model.static_, answered)
 
 
 def _check(
     model: Any,
     data: Any,
     static: StaticInput | None,
-    runs: Callable[[SequenceData, int, int], dict[str, OwnRun]],
+    answered: Callable[[SequenceData, int, int], tuple[Any, Array]],
 ) -> StepCheck:
     """Return the check of sequences: of the first ones with the model's answers, of all of them the inputs.
 
@@ -74,7 +74,8 @@ def _check(
         model: trained.
         data: sequences.
         static: what was learned of static values.
-        runs: gives the model's answers to a sequence by itself, its count of steps and its number.
+        answered: gives the model's answers to a sequence by itself, its count of steps and its number, and the steps
+            that they are of.
 
     Raises:
         DataError: there is no sequence with a step.
@@ -84,6 +85,7 @@ def _check(
     if not len(X):
         raise DataError("there is no sequence in the data to hold the export against")
     step = model.step_model()  # what has none says why
+    name = step.outputs[0].name
     every, checks, left = [], list[StepCheck](), MOST_STEPS
     for number in range(len(X)):
         one = X[number : number + 1]
@@ -98,7 +100,8 @@ def _check(
             count, cut = _cut(one, min(steps, left), steps, must=not checks)
             if count:
                 shown = {name: values[:count] for name, values in inputs.items()}
-                checks.append(StepCheck(shown, runs(cut, count, len(checks)) | _streamed(model, cut)))
+                runs = {"own offline": answered(cut, count, len(checks)), **_streamed(model, cut)}
+                checks.append(StepCheck(shown, {way: _run(name, *found) for way, found in runs.items()}))
             left -= count
     if not checks:
         raise DataError("the sequences of the data are empty: there is no step to hold the export against")
@@ -116,8 +119,7 @@ def _cut(X: SequenceData, count: int, steps: int, *, must: bool) -> tuple[int, S
     return 0, X
 
 
-def _run(model: Any, answers: Any, steps: npt.NDArray[np.int64]) -> OwnRun:
-    name = model.step_model().outputs[0].name
+def _run(name: str, answers: Any, steps: npt.NDArray[np.int64]) -> OwnRun:
     return OwnRun({name: np.asarray(answers, np.float64).reshape(len(steps), -1)}, steps)
 
 
@@ -191,8 +193,8 @@ def _beginning(X: SequenceData, end: int, steps: int) -> SequenceData | None:
     return found
 
 
-def _streamed(model: Any, X: SequenceData) -> dict[str, OwnRun]:
-    """Return the answers of the model's stream, where it has one of such rows."""
+def _streamed(model: Any, X: SequenceData) -> dict[str, tuple[Any, Array]]:
+    """Return the answers of the model's stream and the steps that they are of, where it has one of such rows."""
     try:
         stream = model.stream()
     except UsageError:
@@ -208,7 +210,7 @@ def _streamed(model: Any, X: SequenceData) -> dict[str, OwnRun]:
     else:
         return {}
     rows = [np.atleast_1d(one.probabilities if isinstance(one, TaggedStep) else one.value) for one in found]
-    return {"own streamed": _run(model, np.array(rows), np.arange(len(rows)))}
+    return {"own streamed": (np.array(rows), np.arange(len(rows)))}
 
 
 def _told_apart(model: Any) -> bool:

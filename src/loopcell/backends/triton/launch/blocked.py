@@ -11,8 +11,8 @@ from torch import Tensor
 from loopcell.backends.triton.codegen.blocked import BlockedLoop
 from loopcell.backends.triton.codegen.kernel import KernelText
 from loopcell.backends.triton.codegen.slots import KernelSlot, Use
-from loopcell.backends.triton.launch.choose import KernelChoice
-from loopcell.backends.triton.launch.constants import blocks_of, of_blocked, power_of_two
+from loopcell.backends.triton.launch.choose import KernelChoice, power_of_two
+from loopcell.backends.triton.launch.constants import blocks_of, of_blocked
 from loopcell.backends.triton.launch.launch import launch
 from loopcell.backends.triton.launch.memory import ragged
 from loopcell.backends.triton.launch.products import HostProducts

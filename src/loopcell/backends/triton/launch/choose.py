@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 
@@ -72,9 +73,20 @@ def forced(choice: KernelChoice) -> Iterator[None]:
         _forced.reset(token)
 
 
+def power_of_two(count: int) -> int:
+    """Return the least power of two that is no less than a number."""
+    return 1 << (count - 1).bit_length()
+
+
 def block_of(size: int) -> int:
     """Return the width of a block that holds a vector whole: a power of two, and no less than products take."""
-    return max(16, 1 << (size - 1).bit_length())
+    return max(16, power_of_two(size))
+
+
+@lru_cache(maxsize=512)
+def blocked_of(loop: Loop) -> BlockedLoop:
+    """Return a loop cut into blocks of units, planned once: every call asks before it chooses."""
+    return BlockedLoop(loop)
 
 
 def choose(
@@ -122,7 +134,7 @@ def _persistent(
     """Return tiles with which every program holds its weights and all programs run at once; None where none do."""
     if width > _WIDEST_HELD:
         return None
-    blocked = BlockedLoop(loop)
+    blocked = blocked_of(loop)
     depth = sum(
         block_of(sizes[blocked.sizes.of(operand)]) * len(names)
         for part in blocked.contractions

@@ -11,7 +11,7 @@ from loopcell.backends.triton.codegen.blocked import BlockedLoop
 from loopcell.backends.triton.codegen.kernel import KernelText
 from loopcell.backends.triton.codegen.layout import Loop
 from loopcell.backends.triton.codegen.slots import Use
-from loopcell.backends.triton.launch.choose import KernelChoice, block_of
+from loopcell.backends.triton.launch.choose import KernelChoice, block_of, power_of_two
 from loopcell.backends.triton.toolchain.modules import interpreting
 from loopcell.equations.names import ascii_name
 
@@ -77,11 +77,6 @@ def _numbers(loop: Loop, sizes: Mapping[str, int]) -> dict[str, int]:
 def blocks_of(loop: Loop, sizes: Mapping[str, int], choice: KernelChoice) -> int:
     """Return the number of blocks of units that the longest vector has."""
     return max((-(-sizes[size] // choice.units) for size in loop.named_sizes), default=1)
-
-
-def power_of_two(count: int) -> int:
-    """Return the least power of two that is no less than a number."""
-    return 1 << (count - 1).bit_length()
 
 
 def signature(kernel: KernelText, dtype: torch.dtype, choice: KernelChoice, *, ragged: bool) -> dict[str, str]:

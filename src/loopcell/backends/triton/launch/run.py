@@ -7,12 +7,11 @@ from typing import Any
 
 from torch import Tensor
 
-from loopcell.backends.triton.codegen.blocked import BlockedLoop
 from loopcell.backends.triton.codegen.kernel import KernelText
 from loopcell.backends.triton.codegen.layout import Loop
 from loopcell.backends.triton.codegen.resident import resident_kernel
 from loopcell.backends.triton.launch.blocked import run_blocked
-from loopcell.backends.triton.launch.choose import KernelChoice, choose
+from loopcell.backends.triton.launch.choose import KernelChoice, blocked_of, choose
 from loopcell.backends.triton.launch.constants import of_resident
 from loopcell.backends.triton.launch.launch import launch
 from loopcell.backends.triton.launch.memory import CallShape, ragged
@@ -48,18 +47,13 @@ def run_loop(
     elif choice.kind == "resident":
         _run_resident(call, choice)
     else:
-        run_blocked(call, _blocked(loop), choice)
+        run_blocked(call, blocked_of(loop), choice)
     return call.finals, call.histories
 
 
 @lru_cache(maxsize=512)
 def _resident(loop: Loop) -> KernelText:
     return resident_kernel(loop)
-
-
-@lru_cache(maxsize=512)
-def _blocked(loop: Loop) -> BlockedLoop:
-    return BlockedLoop(loop)
 
 
 def _run_resident(call: LoopTensors, choice: KernelChoice) -> None:
