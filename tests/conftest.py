@@ -30,12 +30,15 @@ settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
 @pytest.fixture(autouse=True)
 def _reference_path(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Most tests are about what holds on every path and take plain PyTorch; tests/kernels is about the fused one."""
+    """Most tests are about what holds on every path and take plain PyTorch; tests/kernels is about the fused one.
+
+    The pages run as they do for their readers.
+    """
     import loopcell
 
     # Of the tests' own folders: a checkout may lie in one that is called so, too.
     here = request.path.relative_to(Path(__file__).parent).parts
-    with loopcell.backend("auto" if "kernels" in here else "reference"):
+    with loopcell.backend("auto" if {"kernels", "docs"} & set(here) else "reference"):
         yield
 
 
