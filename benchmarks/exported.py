@@ -27,7 +27,7 @@ import torch
 from benchmarks import roof
 from benchmarks.comparison import Entry, Observed, Settings, compare
 from benchmarks.drawn_cells import drawn_cell
-from benchmarks.exported_builds import BUILDS, Build
+from benchmarks.exported_builds import BUILDS, Build, errors_table
 from benchmarks.grid import Shape
 from benchmarks.measure import QUICK, Patience
 from benchmarks.peers import exported, loopcell as ours, torch_nn
@@ -74,7 +74,8 @@ def _error(build: Build, cell: str | Cell) -> float:
     """Return the largest error of a network of a cell, compiled and run by a build."""
     with tempfile.TemporaryDirectory(prefix="loopcell-") as scratch:
         source = source_of(network(cell, hidden_size=17), build.simd)
-        return prove(source, Path(scratch), *build.command(Path(scratch)), runner=build.runner)[0]
+        largest, _ = prove(source, Path(scratch), *build.command(Path(scratch)), runner=build.runner)
+        return float(largest)
 
 
 def memory() -> Iterator[dict[str, Any]]:
@@ -167,6 +168,8 @@ def main() -> None:
                 short = {key: value for key, value in row.items() if key not in ("cells", "drawn_cells")}
                 print(name, *(f"{key}={value}" for key, value in short.items()), flush=True)
             file.add(name, found)
+            if name == "errors":
+                print(errors_table(found))
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from loopcell.export.c.compiled import CompiledError, compile_files
 
@@ -87,3 +88,20 @@ BUILDS = (
         boots=True,
     ),
 )
+
+
+def errors_table(rows: Sequence[dict[str, Any]]) -> str:
+    """Return the errors of all builds as a table of Markdown."""
+    lines = [
+        "| compiler and flags | products | run by | named cells | without layer normalisation | drawn cells |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        about = f"| `{row['compiler']} {row['flags']}` | {row['simd']} | {row.get('run_by', 'this processor')} |"
+        if "absent" in row:
+            lines.append(f"{about} {row['absent']} | | |")
+            continue
+        plain = max(error for name, error in row["cells"].items() if "layer_norm" not in name)
+        figures = (row["error"], plain, row["error_of_drawn_cells"])
+        lines.append(f"{about} {' | '.join(f'{figure:.0e}' for figure in figures)} |")
+    return "\n".join(lines)

@@ -37,6 +37,8 @@ def filled_forward(values: Floats, before: Floats | None = None) -> Floats:
         values: [T, I].
         before: the last values before the first step, [I], which may be NaN; None for none.
     """
+    if not np.isnan(values).any():  # a live stream asks this of every row
+        return values.copy()
     start = np.full(values.shape[1], np.nan, values.dtype) if before is None else before.astype(values.dtype)
     rows = np.concatenate([start[None], values])
     source = np.maximum.accumulate(np.where(np.isnan(rows), 0, np.arange(len(rows))[:, None]))

@@ -162,6 +162,8 @@ class Covariates:
     def _read(self, columns: _Columns, series: Series, scale: Scale, title: str) -> tuple[Floats, Floats]:
         """Return columns [T, C] as they are read, and which of their numbers are missing."""
         values, names = columns.values, columns.names
+        if not names:
+            return np.zeros((len(values), 0)), np.zeros((len(values), 0))
         told = np.isnan(values[:, [at for at, name in enumerate(names) if name in self.incomplete]])
         found = values if self.fill == "mask" else filled_forward(values, columns.newest)
         found = np.nan_to_num(np.asarray(scale.read(found, title), np.float64), nan=0.0)

@@ -17,6 +17,7 @@ its own, by r w (a - [x <= q]); the median stays where the held-out part put it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -54,7 +55,8 @@ class Sides(NamedTuple):
     alone: tuple[int, ...]
 
 
-def sides_of(levels: Sequence[float]) -> Sides:
+@cache
+def sides_of(levels: tuple[float, ...]) -> Sides:
     """Return which of some rising levels are intervals."""
     pairs = [
         (low, high, levels[high] - levels[low])
@@ -138,7 +140,7 @@ def moved_to_cover(errors: Floats, still: Flags, levels: Sequence[float]) -> Flo
         still: [N, K], which columns are forecast to stay there: their quantiles are not the network's.
         levels: Q levels.
     """
-    found, sides = np.zeros(errors.shape[1:]), sides_of(levels)
+    found, sides = np.zeros(errors.shape[1:]), sides_of(tuple(levels))
     apart = sorted({*range(len(levels))} - {side for pair in sides.pairs for side in pair[:2]})
     for step, column in np.ndindex(*found.shape[:2]):
         there = errors[~still[:, column], step, column]

@@ -248,18 +248,27 @@ class SeriesEstimator(Estimator):
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
-    def _read_table(self, data: Any, like: Callable[[str], Step | None] | None = None) -> list[Series]:
-        """Read the series of a table that is like the one of training; `like` gives what is known of a step."""
-        self._fitted()
-        settings = checked(self)
-        if settings.target == ALL_COLUMNS or (not settings.target and isinstance(data, Records)):  # those of training
-            settings = replace(settings, target=self.targets_)
-        found = self._table(
-            data, replace(settings, categories=tuple(self.covariates_.categories)), like or self._known_step
-        )
+    def _read_table(
+        self, data: Any, like: Callable[[str], Step | None] | None = None, settings: SeriesSettings | None = None
+    ) -> list[Series]:
+        """Read the series of a table that is like the one of training; `like` gives what is known of a step.
+
+        `settings` are those of reading, where the caller reads often and keeps them.
+        """
+        if settings is None:
+            settings = self._reading(named=isinstance(data, Records))
+        found = self._table(data, settings, like or self._known_step)
         self._demand_like(found)
         self._note(unseen(found, self.covariates_))
         return found
+
+    def _reading(self, *, named: bool) -> SeriesSettings:
+        """Return the settings with which tables like that of training are read; `named`: their columns have names."""
+        self._fitted()
+        settings = checked(self)
+        of_training = settings.target == ALL_COLUMNS or (named and not settings.target)
+        targets = self.targets_ if of_training else settings.target
+        return replace(settings, target=targets, categories=tuple(self.covariates_.categories))
 
     def _demand_like(self, series: Sequence[Series]) -> None:
         demand_like(series, self.targets_, self.step_)

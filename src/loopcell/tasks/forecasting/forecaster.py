@@ -266,7 +266,8 @@ class Forecaster(ForecasterSettings, ForecasterTraining, StreamedSeries[StoredHi
         """Return the futures of places in the units of a series; what never varied stays as it is."""
         found = in_units(futures, one.scale, counts=self.network_.head_kind.counts)
         first = one.series.target[:0] if before is None else before.scale.undo(before.memory.recent[-1].cpu().numpy())
-        newest = last_there(np.concatenate([first, one.series.target]))[places - 1 + len(first)]
+        been = one.series.target[: one.steps]
+        newest = last_there(np.concatenate([first, been]))[places - 1 + len(first)]
         return stay(found, newest, self._still(one, places, before))
 
     def _still(self, one: ScaledSeries, places: Places, before: StoredHistory | None = None) -> Flags:

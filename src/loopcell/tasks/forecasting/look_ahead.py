@@ -70,7 +70,7 @@ class LookAhead:
         """Return the same with the mean as the network gives it; the quantiles are those that calibration moved."""
         memory, kept = (None, None) if before is None else (before.memory, before.tracked)
         drawing = private_randomness(0) if self.settings.roll_out else nullcontext()  # it takes longer than a step
-        with torch.no_grad(), drawing:
+        with torch.inference_mode(), drawing:
             if self._follows():
                 unseen = first_unseen(one.series, self.seen[one.series.name]) if self.trained_on(one, before) else 0
                 return self._followed(one, places, memory, kept or tracked(self._shift()), unseen)
@@ -95,7 +95,7 @@ class LookAhead:
             came = np.where(there, one.values[here - 1].astype(np.float64), np.nan)
             levels = self.network.head_kind.levels
             quantiles, kept = follow(kept, futures.quantiles, came, levels, float(self.settings.adapt_rate))
-            wanted = np.isin(here, places)
+            wanted = places[np.minimum(np.searchsorted(places, here), len(places) - 1)] == here  # both rise
             found.append(ForecastBatch(futures.mean[wanted], quantiles[wanted]))
         assert memory is not None
         return ForecastBatch(*(np.concatenate([part[which] for part in found]) for which in (0, 1))), memory, kept

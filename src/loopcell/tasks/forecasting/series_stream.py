@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from torch import Tensor
@@ -17,7 +17,6 @@ from loopcell.data.series.gaps import filled_between
 from loopcell.data.series.given import names_of
 from loopcell.errors import DataError, InputError
 from loopcell.layers.streaming.base import Owner, Start
-from loopcell.tasks.core.settings import checked
 from loopcell.tasks.core.streaming.rows import RowRecords, as_cell
 from loopcell.tasks.core.streaming.stream import ROW, Stream, as_record, naming
 from loopcell.tasks.forecasting.columns import continued, gap_before
@@ -293,7 +292,11 @@ class StreamedSeries(ABC, Generic[KeptT, ResultT]):
         """Return what tells this model from others."""
 
     @abstractmethod
-    def _read_table(self, data: Any, like: Callable[[str], Step | None]) -> list[Series]:
+    def _reading(self, *, named: bool) -> SeriesSettings:
+        """Return the settings with which tables like that of training are read."""
+
+    @abstractmethod
+    def _read_table(self, data: Any, like: Callable[[str], Step | None], settings: SeriesSettings) -> list[Series]:
         """Read the series of a table that is like the one of training."""
 
     @abstractmethod
@@ -321,10 +324,10 @@ class StreamedSeries(ABC, Generic[KeptT, ResultT]):
             UsageError: it is the state of another model.
         """
         owner = self._owner()
-        settings = replace(checked(cast("SeriesSettings", self)), target=self.targets_)
+        settings = replace(self._reading(named=True), target=self.targets_)
 
         def read(rows: Records, like: Callable[[str], Step | None]) -> Series:
-            (one,) = self._read_table(rows, lambda name: like(name) or self._known_step(name))
+            (one,) = self._read_table(rows, lambda name: like(name) or self._known_step(name), settings)
             return one
 
         steps = self._stream_steps()

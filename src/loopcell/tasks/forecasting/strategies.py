@@ -77,7 +77,8 @@ class Direct(Strategy):
             outputs, windows, memory = read_steps(network, one, slice(start, stop), memory)
             here = places[(places > start) & (places <= stop)]
             at = torch.from_numpy(here - 1 - start).to(outputs.device)
-            raw = network.forecast(outputs[at], windows[at], _known(network, one, here))
+            known = _known(network, one, here).to(outputs.device)
+            raw = network.forecast(outputs[at], windows[at], known)
             yield here, _futures(network, raw, one), memory
 
 
@@ -129,9 +130,8 @@ def read_steps(
 ) -> tuple[Tensor, Tensor, Memory]:
     """Read some steps of a series, as a batch of one; what comes out is that of `SeriesNetwork.read`."""
     covariates = np.concatenate([one.known[steps], one.past[steps]], axis=1)
-    values, numbers = (
-        torch.from_numpy(part).unsqueeze(1).to(device_of(network)) for part in (one.values[steps], covariates)
-    )
+    device = device_of(network)
+    values, numbers = (torch.from_numpy(part).unsqueeze(1).to(device) for part in (one.values[steps], covariates))
     return network.read(values, numbers, memory)
 
 
@@ -171,7 +171,7 @@ def _known(network: SeriesNetwork, one: ScaledSeries, places: Places) -> Tensor:
     """Return what is known of the f steps after each place, [N, 1, f, P]."""
     # A look past the end of the series is one of which only the first steps are asked for.
     steps = np.minimum(places[:, None] + np.arange(network.steps), len(one) - 1)
-    return torch.from_numpy(one.known[steps]).unsqueeze(1).to(device_of(network))
+    return torch.from_numpy(one.known[steps]).unsqueeze(1)
 
 
 def _futures(network: SeriesNetwork, raw: Tensor, one: ScaledSeries) -> ForecastBatch:

@@ -113,12 +113,14 @@ def _adding(vocabulary: Vocabulary, prime: list[int], seen: Tensor) -> Tensor:
 def predict_after(network: LanguageModelNetwork, tokens: list[int], state: State | None) -> tuple[Tensor, State]:
     """Return logits [V] after the tokens, without dropout, and the state there; the network's mode is put back."""
     was_training = network.training
-    network.eval()
+    if was_training:  # to set a mode is a walk through all modules, which would be a part of what a token takes
+        network.eval()
     try:
         with torch.no_grad():
             logits, state = network(torch.tensor(tokens, device=network.device).unsqueeze(1), state)
     finally:
-        network.train(was_training)
+        if was_training:
+            network.train()
     return logits[-1, 0], state
 
 
