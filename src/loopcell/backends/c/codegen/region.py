@@ -122,8 +122,6 @@ class RegionWriter(ProductWriter):
         else:
             # A small last tile costs nearly as much as a full one, so `evenly` makes tiles of about one size.
             yield f"    m = evenly(count, count - r0, {tile.rows}, {tile.group});"
-        pointwise = list(self._pointwise(sweep, packs))
-        yield from indented(self._fetches(pointwise, unroll))
         for number, pack in packs:
             yield from indented(self.contraction(number, pack, sweep.size))
         yield "    for (int row_ = 0; row_ < m; row_++) {"
@@ -134,28 +132,11 @@ class RegionWriter(ProductWriter):
             inner = 3
         place = "u0 + q * LANES" if unroll > 1 else "u0"
         yield from indented([f"const int64_t u = {place}; const int k = least(LANES, n_{sweep.size} - u);"], inner)
-        yield from indented(pointwise, inner)
+        yield from indented(self._pointwise(sweep, packs), inner)
         if unroll > 1:
             yield "        }"
         yield "    }"
         yield "}"
-
-    @staticmethod
-    def _fetches(lines: Sequence[str], unroll: int) -> Iterator[str]:
-        """Yield what asks for the lines of saved tensors that a tile's rows are going to write.
-
-        Saved rows are new to the cache and lie far apart, so nothing foresees these writes, and their waiting adds up to
-        more than the arithmetic between products. The product takes long enough for all of them to come.
-        """
-        stores = (line.removeprefix("store(").partition(" + u, ")[0] for line in lines if line.startswith("store("))
-        rows = [row for row in stores if " + p * " in row]
-        if rows:
-            yield "for (int row_ = 0; row_ < m; row_++) {"
-            yield "    AT(r0 + row_);"
-            for row in rows:
-                for place in range(unroll):
-                    yield f"    __builtin_prefetch({row} + u0 + {place} * LANES, 1);"
-            yield "}"
 
     def _sums(self, sweep: Sweep, first: str, last: str) -> Iterator[str]:
         """Yield the sums over units of a sweep with products."""
