@@ -1,10 +1,10 @@
 """Reciprocals: a vector over a square root becomes a product with one number.
 
-A normalisation divides a vector by the root of its variance, and the reverse step divides twice for each such division. A
-CPU divides a vector in the time of a dozen products; one number a row is divided in no time that shows. Only for roots:
-they lie between 2^-75 and 2^64 in float32 (and as far from the edges in float64) unless they are 0, infinite or NaN, so
-their reciprocals neither overflow nor lose digits as subnormal numbers, and what is not finite stays what it was. The
-quotient of any other number could become NaN where it was 0.
+A normalisation divides a vector by the root of its variance, and the reverse step divides twice for each such division.
+A CPU divides a vector in the time of a dozen products; one number a row is divided in no time that shows. Only for
+roots: they lie between 2^-75 and 2^64 in float32 (and as far from the edges in float64) unless they are 0, infinite or
+NaN, so their reciprocals neither overflow nor lose digits as subnormal numbers, and what is not finite stays what it
+was. The quotient of any other number could become NaN where it was 0.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -19,7 +19,7 @@ from loopcell.backends.c.launch.arguments import (
     empty,
 )
 from loopcell.backends.c.launch.few import FewRows
-from loopcell.backends.c.launch.forward import ColumnRange, SavedForBackward, SavedLayout, side_by_side
+from loopcell.backends.c.launch.forward import SavedForBackward, SavedLayout, side_by_side
 from loopcell.backends.c.launch.gradients import MatrixGradients, VectorGradients
 from loopcell.equations.keys import OUTPUT, Key, cotangent_of
 
