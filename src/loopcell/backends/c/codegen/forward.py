@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from loopcell.backends.c.codegen import addressing
 from loopcell.backends.c.codegen.addressing import ScratchWriter, leaf_row, reads, row_of, writes
@@ -14,6 +14,13 @@ from loopcell.equations.graph import Node
 from loopcell.equations.keys import OUTPUT, Key, state_keys
 from loopcell.equations.names import ascii_name
 from loopcell.passes.hoist import Hoisted
+
+_LINE = 16
+"""Numbers: a cache line of float32, and two of float64."""
+
+
+def _line_after(end: int) -> int:
+    return -(-end // _LINE) * _LINE
 
 
 class ForwardKernel(LoopKernel):
@@ -67,6 +74,22 @@ class ForwardKernel(LoopKernel):
         for state in state_keys(self.states):
             if state.name in self.saved_states:
                 yield Slot(Role.STATE_BEFORE, state, Access.SAVED)
+
+    def saved_columns(self, width: Callable[[Key], int]) -> tuple[dict[Key, int], int]:
+        """Return where in a row of what is saved each value begins, and how long such a row is.
+
+        Vectors begin with a cache line, so that none is read or written in two pieces. What the output is as well comes
+        last: where the output's memory serves for it the rows end before it, and nothing else moves.
+
+        Args:
+            width: returns the length of a value, by key: saved.NAME, state.NAME.
+        """
+        starts: dict[Key, int] = {}
+        end = 0
+        for key in sorted(self.saved, key=lambda key: (key in self.same_as_output, width(key) < _LINE)):
+            starts[key] = _line_after(end) if width(key) >= _LINE else end
+            end = starts[key] + width(key)
+        return starts, _line_after(end) if end >= _LINE else end
 
     def state_size(self, state: str) -> str:
         """Return the C name of a state's length."""

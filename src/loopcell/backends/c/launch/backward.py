@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from loopcell.backends.c.codegen.layout import Role
-from loopcell.backends.c.launch.arguments import START, KernelArguments, KernelSignature, Launch, contiguous_rows, empty
-from loopcell.backends.c.launch.forward import ColumnRange, SavedForBackward, SavedLayout, side_by_side
+from loopcell.backends.c.launch.arguments import (
+    FEW_ROWS,
+    START,
+    KernelArguments,
+    KernelSignature,
+    Launch,
+    contiguous_rows,
+    empty,
+)
+from loopcell.backends.c.launch.few import FewRows
+from loopcell.backends.c.launch.forward import SavedForBackward, SavedLayout, side_by_side
 from loopcell.backends.c.launch.gradients import MatrixGradients, VectorGradients
 from loopcell.equations.keys import OUTPUT, Key, cotangent_of
 
@@ -55,6 +64,11 @@ class BackwardPass:
         # Columns come first, for the products after the loop are planned by where the loop puts their cotangents.
         self._matrices = MatrixGradients(signature, self._columns | same)
         self._vectors = VectorGradients(signature, self._vector_columns)
+        self._few = FewRows(signature, self._matrices.outer, self._width)
+        self._written = [
+            [(arguments.places[Role.WRITTEN, key], column.start) for key, column in columns.items()]
+            for columns in (self._columns, self._vector_columns)
+        ]
         self._count = len(signature.keys)
         self._states = [signature.keys.index(key) for key in kernels.states]
         self._arriving_states = [
@@ -112,8 +126,8 @@ class BackwardPass:
         for place, key in self._read:
             arguments.put(fields, place, *saved.place(key))
         results = self._allocate(launch, like, states=bool(fields[START]))
-        self._enter_columns(fields, self._columns, results.cotangents)
-        self._enter_columns(fields, self._vector_columns, results.sums)
+        self._enter_columns(fields, self._written[0], results.cotangents)
+        self._enter_columns(fields, self._written[1], results.sums)
         for key, tensor in (*results.by_step.items(), *results.by_row.items()):
             arguments.put(fields, arguments.places[Role.WRITTEN, key], tensor.data_ptr(), tensor.shape[1])
         arguments.run(fields)
@@ -137,14 +151,13 @@ class BackwardPass:
                 by_row[key] = like.new_empty((batch, width))
         return _ReverseResults(cotangents, sums, by_step, by_row)
 
-    def _enter_columns(self, fields: array[int], columns: Mapping[Key, ColumnRange], tensor: Tensor) -> None:
+    def _enter_columns(self, fields: array[int], columns: Sequence[tuple[int, int]], tensor: Tensor) -> None:
         """Enter where the loop writes what lies side by side in one tensor."""
         start, size, width = tensor.data_ptr(), tensor.element_size(), tensor.shape[1]
         # Each column range has an address of its own and the whole tensor's width from row to row, so the kernel
         # need not know that others write between its rows.
-        for key, column in columns.items():
-            place = self.arguments.places[Role.WRITTEN, key]
-            self.arguments.put(fields, place, start + column.start * size, width)
+        for place, column in columns:
+            self.arguments.put(fields, place, start + column * size, width)
 
     def _enter_arriving(
         self, launch: Launch, arriving: Sequence[Tensor | None], like: Tensor, fields: array[int]
@@ -211,9 +224,21 @@ class BackwardPass:
                 return _gathered(launch, tensors[self._signature.keys.index(key)])
             return results.by_step[key]
 
+        gathered = []
+
+        def place(key: Key) -> tuple[int, int]:
+            """Return where such a tensor begins, and how many numbers there are from row to row."""
+            if key in self.saved.columns:  # without a tensor of its own, which takes longer than few rows
+                return saved.place(key)
+            gathered.append(operand(key))
+            return gathered[-1].data_ptr(), gathered[-1].stride(0)
+
         # Matrices first: a product may fill a whole tensor without zeros before it, and vectors are then added to
         # those tensors in which they share memory with matrices.
-        gradients = self._matrices.of_matrices(results.cotangents, operand, bases, needed)
+        if launch.saved_rows <= FEW_ROWS:
+            gradients = self._few.of_matrices(results.cotangents, place, bases, needed)
+        else:
+            gradients = self._matrices.of_matrices(results.cotangents, operand, bases, needed)
         self._vectors.add_to(gradients, bases, results.sums)
         found: list[Tensor | None] = []
         for key, tensor, want in zip(self._signature.keys, tensors, wanted, strict=False):  # those of the call

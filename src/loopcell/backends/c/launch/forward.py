@@ -53,16 +53,16 @@ class SavedLayout:
     Attributes:
         columns: of the block, by key.
         width: of the block.
+        width_without_output: of the block where the output's memory serves for what the output is as well.
         output_width: n of the output [T, B, n].
         as_output: the keys of values that the output is as well.
     """
 
     def __init__(self, kernel: ForwardKernel, width: Callable[[Key], int]) -> None:
         self.as_output = kernel.same_as_output
-        # Last: where the output's memory serves for them the block ends before them, and no other column moves.
-        keys = sorted(kernel.saved, key=lambda key: key in self.as_output)
-        self.columns = side_by_side(keys, width)
-        self.width = sum(column.count for column in self.columns.values())
+        starts, self.width = kernel.saved_columns(width)
+        self.columns = {key: ColumnRange(start, width(key)) for key, start in starts.items()}
+        self.width_without_output = min((starts[key] for key in self.as_output), default=self.width)
         self.output_width = width(OUTPUT)
 
     def allocate(self, launch: Launch, like: Tensor, *, share: bool) -> SavedForBackward:
@@ -78,7 +78,7 @@ class SavedLayout:
         together = share and self.as_output and launch.is_plain and launch.saved_rows > FEW_ROWS
         lengths = launch.lengths
         steps = empty(like, (lengths.steps + 1, launch.batch, self.output_width)) if together else None
-        width = self.width - len(self.as_output) * self.output_width if together else self.width
+        width = self.width_without_output if together else self.width
         block = empty(like, (launch.saved_rows, width))
         if launch.index is not None:
             block[launch.index.shape[0] :] = 0  # the operator makes room for padding too, which no step fills

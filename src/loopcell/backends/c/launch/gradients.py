@@ -8,7 +8,6 @@ were summed within the loop, and are only brought to where the vectors lie.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,14 +15,13 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from loopcell.backends.c.launch import arguments
-from loopcell.backends.c.launch.arguments import FEW_ROWS, KernelSignature
+from loopcell.backends.c.launch.arguments import KernelSignature
 from loopcell.backends.c.launch.forward import ColumnRange
 from loopcell.equations.keys import Key
 
 
 @dataclass(frozen=True)
-class _BlockProduct:
+class BlockProduct:
     """One product for all cotangents with an operand that lie side by side, as their rows of the weights do.
 
     Attributes:
@@ -38,17 +36,17 @@ class _BlockProduct:
     rows: ColumnRange
     columns: ColumnRange
 
-    def continues(self, last: _BlockProduct) -> bool:
+    def continues(self, last: BlockProduct) -> bool:
         """Say whether this product's rows and columns lie just behind those of another."""
         # Both at once: the joined product is one block of cotangents against one block of rows of the weights.
         same = (last.operand, last.base) == (self.operand, self.base)
         return same and last.rows.stop == self.rows.start and last.columns.stop == self.columns.start
 
-    def joined(self, last: _BlockProduct) -> _BlockProduct:
+    def joined(self, last: BlockProduct) -> BlockProduct:
         """Return the one product that does both."""
         rows = ColumnRange(last.rows.start, last.rows.count + self.rows.count)
         columns = ColumnRange(last.columns.start, last.columns.count + self.columns.count)
-        return _BlockProduct(self.operand, self.base, rows, columns)
+        return BlockProduct(self.operand, self.base, rows, columns)
 
 
 class MatrixGradients:
@@ -57,17 +55,19 @@ class MatrixGradients:
     Args:
         signature: the kernels, and where the parameters lie.
         columns: where each cotangent lies.
+
+    Attributes:
+        outer: what is summed for the matrices, neighbours as one.
     """
 
     def __init__(self, signature: KernelSignature, columns: Mapping[Key, ColumnRange]) -> None:
         kernels, backward = signature.kernels, signature.kernels.fused.backward
         self._bf16 = kernels.bf16
-        self._of_few_rows = kernels.functions["outer_products"]
         self._slices = signature.layout.slices
         self._lengths = [shape[0] if shape else 1 for shape in signature.shapes]
         outer = ((o.operand, o.parameter, columns[o.cotangent]) for o in backward.outer)
         into_input = ((p.operand, p.parameter, columns[p.cotangent]) for p in backward.into_input)
-        self._outer = list(_joined(self._products(outer)))
+        self.outer = list(_joined(self._products(outer)))
         self._into_input = list(_joined(self._products(into_input)))
 
     def of_matrices(
@@ -81,12 +81,10 @@ class MatrixGradients:
             bases: the tensors of the weights.
             wanted: which of them want a gradient.
         """
-        if block.shape[0] <= FEW_ROWS:
-            return self._of_few(block, operand, bases, wanted)
         # Several products share an operand; it is gathered and rounded once.
         block, seen = self._rounded(block), dict[Key, Tensor]()
         found: dict[int, Tensor] = {}
-        for product in self._outer:
+        for product in self.outer:
             if not wanted[product.base]:
                 continue
             if product.operand not in seen:
@@ -122,37 +120,14 @@ class MatrixGradients:
                 gradient.addmm_(d, matrix)
         return gradient
 
-    def _of_few(
-        self, block: Tensor, operand: Callable[[Key], Tensor], bases: Sequence[Tensor], wanted: Sequence[bool]
-    ) -> dict[int, Tensor]:
-        """Return the same for few rows: all products in one call, which costs less than one call of a library."""
-        found: dict[int, Tensor] = {}
-        # The struct `outer_product_list` of headers/gradients.h: how many, how many rows each, then the products.
-        asked = array("q", [0, block.shape[0]])
-        keep_alive = []
-        for product in self._outer:
-            if not wanted[product.base]:
-                continue
-            d, v = _columns(block, product.columns), operand(product.operand)
-            new = product.base not in found and self._is_whole(product)
-            if new:
-                found[product.base] = torch.empty_like(bases[product.base], memory_format=torch.contiguous_format)
-            rows = self._rows(found, product, bases[product.base])
-            asked[0] += 1
-            asked.extend(_outer_product(d, v, rows, add=not new))
-            keep_alive += [d, v]
-        if asked[0]:
-            arguments.invoke(self._of_few_rows, asked)
-        return found
-
-    def _rows(self, found: dict[int, Tensor], product: _BlockProduct, base: Tensor) -> Tensor:
+    def _rows(self, found: dict[int, Tensor], product: BlockProduct, base: Tensor) -> Tensor:
         """Return the rows of a base's gradient to which a product belongs; the gradient starts at 0."""
         gradient = found.get(product.base)
         if gradient is None:
             gradient = found[product.base] = torch.zeros_like(base, memory_format=torch.contiguous_format)
         return gradient if self._is_whole(product) else gradient.narrow(0, product.rows.start, product.rows.count)
 
-    def _is_whole(self, product: _BlockProduct) -> bool:
+    def _is_whole(self, product: BlockProduct) -> bool:
         """Say whether a product gives all rows of its base."""
         return product.rows.count == self._lengths[product.base]
 
@@ -160,13 +135,13 @@ class MatrixGradients:
         """Return what products multiply: numbers as they are, or rounded to bfloat16."""
         return tensor.bfloat16() if self._bf16 else tensor
 
-    def _products(self, parts: Iterable[tuple[Key, str, ColumnRange]]) -> list[_BlockProduct]:
+    def _products(self, parts: Iterable[tuple[Key, str, ColumnRange]]) -> list[BlockProduct]:
         """Return a product for every slice of every parameter, neighbours in the weights one after the other."""
         single = []
         for operand, name, columns in parts:
             for part in self._slices[name]:
                 count = self._lengths[part.base] if part.count < 0 else part.count
-                single.append(_BlockProduct(operand, part.base, ColumnRange(part.start, count), columns))
+                single.append(BlockProduct(operand, part.base, ColumnRange(part.start, count), columns))
         # Neighbours can only be joined where they come one after the other; columns are in the order of the weights.
         return sorted(single, key=lambda product: (str(product.operand), product.base, product.columns.start))
 
@@ -222,9 +197,9 @@ class VectorGradients:
                 flat[place : place + column.count] += row[column.start : column.stop]
 
 
-def _joined(products: list[_BlockProduct]) -> Iterator[_BlockProduct]:
+def _joined(products: list[BlockProduct]) -> Iterator[BlockProduct]:
     """Yield products, neighbours as one."""
-    last: _BlockProduct | None = None
+    last: BlockProduct | None = None
     for product in products:
         if last is not None and product.continues(last):
             last = product.joined(last)
@@ -234,12 +209,6 @@ def _joined(products: list[_BlockProduct]) -> Iterator[_BlockProduct]:
         last = product
     if last is not None:
         yield last
-
-
-def _outer_product(d: Tensor, v: Tensor, to: Tensor, *, add: bool) -> tuple[int, ...]:
-    """Return an `outer_product` of headers/gradients.h: to[i, j] is the sum of d[n, i] v[n, j] over the rows n."""
-    (_, rows), (_, columns) = d.shape, v.shape
-    return (d.data_ptr(), v.data_ptr(), d.stride(0), v.stride(0), to.data_ptr(), to.stride(0), rows, columns, add)
 
 
 def _columns(block: Tensor, column: ColumnRange) -> Tensor:

@@ -14,7 +14,7 @@ from loopcell.backends.c.codegen.layout import Factors
 from loopcell.backends.c.codegen.loops import Loops, loops_text
 from loopcell.backends.c.codegen.names import HEADERS, headers
 from loopcell.backends.c.toolchain.build import BuildError, build, vector_bytes
-from loopcell.equations.keys import state_keys
+from loopcell.equations.keys import Key, state_keys
 from loopcell.equations.names import ascii_name
 from loopcell.passes.fuse import Fused
 
@@ -148,5 +148,9 @@ class Kernels(ForwardKernels):
     def saved_width(self, sizes: Mapping[str, int]) -> int:
         """Return how many numbers `forward_and_save` saves for every step of a row."""
         kernel = self.forward_and_save
-        names = [kernel.result_sizes[key] for key in kernel.saved]
-        return sum(sizes[name] if name else 1 for name in names)
+
+        def width(key: Key) -> int:
+            name = kernel.result_sizes[key]
+            return sizes[name] if name else 1
+
+        return kernel.saved_columns(width)[1]

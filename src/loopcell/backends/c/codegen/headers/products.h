@@ -57,6 +57,9 @@ INLINE vec product_sum(vec a, vec b, vec sum) { return mul_add(a, b, sum); }
 #endif
 
 #if !TILES
+/* Weights are asked for some steps of the depth before their use, more of them where a step has few rows and is short: for
+ * groups of rows they come from the second-level cache again and again, and the CPU's own prefetchers are late in part. */
+#define AHEAD(M) ((M) > 4 ? 8 : 16)
 /* out[m][v] += a[m][k] * w[k][v] for V vectors and M rows, P vectors in one pass, their accumulators in registers.
  * Not to be inlined: among the equations the compiler would run out of registers and spill accumulators. */
 #define PRODUCT(V, M, P)                                                                                      \
@@ -70,6 +73,7 @@ INLINE vec product_sum(vec a, vec b, vec sum) { return mul_add(a, b, sum); }
             _Pragma("GCC unroll 16") for (int m = 0; m < M; m++)                                              \
                 _Pragma("GCC unroll 8") for (int v = 0; v < P; v++) acc[m][v] = out[m * V + v];               \
             for (int64_t k = 0; k < DEPTH(K); k++, p += V * LANES) {                                          \
+                _Pragma("GCC unroll 8") for (int v = 0; v < P; v++) __builtin_prefetch(p + (AHEAD(M) * V + v) * LANES); \
                 factors x[P];                                                                                 \
                 _Pragma("GCC unroll 8") for (int v = 0; v < P; v++) x[v] = *(const factors *)(p + v * LANES); \
                 _Pragma("GCC unroll 16") for (int m = 0; m < M; m++)                                          \

@@ -89,14 +89,19 @@ INLINE int64_t evenly(int64_t all, int64_t left, int64_t most, int64_t group) {
     return (left + groups - 1) / groups;
 }
 
-/* Memory for one share, cut off piece by piece, each on a line of its own. */
+/* Memory for one share, cut off piece by piece, each on a line of its own. Large pieces are not neighbours: of pieces that
+ * lie a power of two apart, the same row would have its place in the same few lines of the first-level cache in all of them,
+ * and a step that goes over thirty such rows would push out what it reads next. */
+INLINE int64_t room_for(int64_t count, size_t each) { return (count * (int64_t)each + 63) / 64 * 64; }
+INLINE int64_t room(int64_t count) {
+    const int64_t bytes = room_for(count, sizeof(real));
+    return bytes < 4096 ? bytes : bytes + 9 * 64;
+}
 INLINE real *cut(char **memory, int64_t count) {
     real *piece = (real *)*memory;
-    *memory += ((size_t)count * sizeof(real) + 63) / 64 * 64;
+    *memory += room(count);
     return piece;
 }
-INLINE int64_t room_for(int64_t count, size_t each) { return (count * (int64_t)each + 63) / 64 * 64; }
-INLINE int64_t room(int64_t count) { return room_for(count, sizeof(real)); }
 
 INLINE void add_to(double *sum, real *part, int64_t count) {
     for (int64_t u = 0; u < count; u++) sum[u] += part[u], part[u] = 0;
