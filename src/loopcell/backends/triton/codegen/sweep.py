@@ -119,7 +119,7 @@ class SweepWriter:
             yield f"    v{index} = tl.zeros([ROWS, UNITS], REAL)"
         for vector, names in part.segments:
             depth = self.sizes.of(vector)
-            yield f"    for start in range(0, {width(depth)}, DEPTH):"
+            yield f"    for start in tl.range(0, {width(depth)}, DEPTH, disable_licm=True):"
             yield "        k = start + tl.arange(0, DEPTH)[None, :]"
             yield "        rows = start + tl.arange(0, DEPTH)[:, None]"
             yield from indented(self._operand(vector, "k", "DEPTH"), 2)

@@ -7,7 +7,8 @@
 | streamed   | many rows: each processor reads the weights at every step, from the cache that all share |
 | stepped    | one step, or weights beyond every cache: products by PyTorch           |
 
-None of the bounds has been measured on a device yet; `benchmarks` has the grid that does so.
+None of the bounds has been measured on a device yet; `python -m benchmarks.gpu --only kinds` does so, and names those
+that are wrong.
 """
 
 from __future__ import annotations
@@ -45,6 +46,15 @@ class KernelChoice:
     warps: int = 8
     held: bool = True
 
+    @property
+    def options(self) -> dict[str, int]:
+        """The compiler's options.
+
+        Without a bound on registers the assembler weighs how many programs fit on a multiprocessor, and puts numbers on
+        the stack at 80 registers a thread. 255 are the most that there are, and 8 warps of them fit.
+        """
+        return {"num_warps": self.warps, "maxnreg": _MOST_REGISTERS}
+
 
 KINDS = ("resident", "streamed", "persistent", "stepped")
 
@@ -55,17 +65,26 @@ _WIDEST_STREAMED, _WIDEST_HELD = 512, 1024
 
 _DEEPEST_HELD = 256
 """The depth of a product up to which a block's weights are held as one: more take minutes to compile."""
+_MOST_REGISTERS = 255
 _LONG_STEP = 60
-"""Values of a step, beyond which a block is half as wide: the reverse step of an LSTM has fewer."""
+"""Values of a step, beyond which fewer units fit into the registers: an LSTM has 38 in reverse, with layer norm 167.
+
+A longer reverse step has numbers on the stack in any kernel that has all of it, whatever its tiles, and a resident one
+ended Triton 3.9's compiler. Stepped kernels have a sweep each, and do with the registers that there are."""
 _MOST_NUMBERS = 1024
 """Of a block [rows, units]: with more, the values of a step did not fit into the registers of the cells tried."""
 
-_forced: ContextVar[KernelChoice | None] = ContextVar("loopcell_triton_kind", default=None)
+_forced: ContextVar[KernelChoice | str | None] = ContextVar("loopcell_triton_kind", default=None)
 
 
 @contextmanager
-def forced(choice: KernelChoice) -> Iterator[None]:
-    """Take one kind of kernel for all calls in a block, whatever their shape: for tests and measurements."""
+def forced(choice: KernelChoice | str) -> Iterator[None]:
+    """Take one kind of kernel for all calls in a block, whatever their shape: for tests and measurements.
+
+    Args:
+        choice: the kind with its tiles; or its name, for the tiles of each loop's own, and "stepped" where it has no
+            room.
+    """
     token = _forced.set(choice)
     try:
         yield
@@ -103,38 +122,60 @@ def choose(
         limits: of the device.
     """
     wanted = _forced.get()
-    if wanted is not None:
+    if isinstance(wanted, KernelChoice):
         return wanted
-    width = max((sizes[size] for size in loop.named_sizes), default=1)
-    weights = itemsize * sum(sizes[rows] * sizes[columns] for rows, columns in loop.matrices)
+    found = possible(loop, sizes, batch, itemsize, limits)
+    if wanted is not None:
+        return found.get(wanted, found["stepped"])
+    width, is_long = _width(loop, sizes), _is_long(loop)
+    if is_long and loop.reverse:
+        return found["stepped"]
     most = _MOST_REVERSE if loop.reverse else _MOST_FORWARD
-    if itemsize > 4:
+    if itemsize > 4 or is_long:
         most //= 2
-    if block_of(width) <= most and weights <= limits.shared:
-        return KernelChoice("resident", warps=4 if block_of(width) <= 32 else 8)
-    units = 64 if itemsize <= 4 and not _is_long(loop) else 32
+    if "resident" in found and block_of(width) <= most:
+        return found["resident"]
     if steps == 1:
-        return KernelChoice("stepped", units=units)
-    held = _persistent(loop, sizes, batch, itemsize, limits, width)
-    if held is not None:
-        return held
-    if width <= _WIDEST_STREAMED and -(-batch // 16) * 2 >= limits.processors:
-        return KernelChoice("streamed", units=units, depth=64 if itemsize == 2 else 32)
-    return KernelChoice("stepped", units=units)
+        return found["stepped"]
+    if "persistent" in found and width <= (_DEEPEST_HELD if is_long else _WIDEST_HELD):
+        return found["persistent"]
+    is_busy = -(-batch // 16) * 2 >= limits.processors
+    return found["streamed" if width <= _WIDEST_STREAMED and is_busy and not is_long else "stepped"]
+
+
+def possible(
+    loop: Loop, sizes: Mapping[str, int], batch: int, itemsize: int, limits: DeviceLimits
+) -> dict[str, KernelChoice]:
+    """Return the tiles of every kind of kernel that has room on a device, whether or not it is the fastest.
+
+    Arguments as of `choose`.
+    """
+    width, is_long = _width(loop, sizes), _is_long(loop)
+    weights = itemsize * sum(sizes[rows] * sizes[columns] for rows, columns in loop.matrices)
+    found = {
+        "streamed": KernelChoice("streamed", units=64 if itemsize == 4 and not is_long else 32),
+        "stepped": KernelChoice("stepped", units=32 if itemsize > 4 or is_long else 64),
+    }
+    if weights <= limits.shared:
+        found["resident"] = KernelChoice("resident", warps=4 if block_of(width) <= 32 else 8)
+    held = _persistent(loop, sizes, batch, itemsize, limits)
+    return found if held is None else {**found, "persistent": held}
+
+
+def _width(loop: Loop, sizes: Mapping[str, int]) -> int:
+    return max((sizes[size] for size in loop.named_sizes), default=1)
 
 
 def _is_long(loop: Loop) -> bool:
-    """Say whether a step has so many values, as that of a layer norm, that fewer units fit into the registers."""
+    """Say whether a step has so many values, as one with layer norm, that fewer units fit into the registers."""
     return len(loop.graph.nodes) > _LONG_STEP
 
 
 def _persistent(
-    loop: Loop, sizes: Mapping[str, int], batch: int, itemsize: int, limits: DeviceLimits, width: int
+    loop: Loop, sizes: Mapping[str, int], batch: int, itemsize: int, limits: DeviceLimits
 ) -> KernelChoice | None:
     """Return tiles with which every program holds its weights and all programs run at once; None where none do."""
-    if width > _WIDEST_HELD:
-        return None
-    blocked = blocked_of(loop)
+    blocked, width = blocked_of(loop), _width(loop, sizes)
     depth = sum(
         block_of(sizes[blocked.sizes.of(operand)]) * len(names)
         for part in blocked.contractions
@@ -152,6 +193,6 @@ def _persistent(
             fits = itemsize * (depth * units + rows * block_of(width)) <= limits.shared
             if programs <= limits.processors and fits and rows * units <= _MOST_NUMBERS:
                 # So many that no number of a step goes to the stack, in the cells that were compiled.
-                warps = min(8, max(4 if held or _is_long(loop) else 2, rows * units // 128))
+                warps = 8 if _is_long(loop) else min(8, max(4, rows * units // 128))
                 return KernelChoice("persistent", rows=rows, units=units, warps=warps, held=held)
     return None
