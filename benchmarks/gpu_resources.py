@@ -4,7 +4,7 @@ Every kernel is compiled for sm_80, sm_90 and sm_100 by the compiler that comes 
 same wheel says what it asks for: registers, stack (where registers spill), shared memory, machine code. It ends with an
 error where one spills or asks for more shared memory than a device has.
 
-A kernel takes seconds, and there are thousands. A row has a hash of all that was compiled, and a kernel that has its row
+A kernel takes seconds, and there are thousands. A row has a hash of all that was compiled; a kernel that has its row
 is not compiled again: so a run goes on where it was stopped, and what a change leaves as it was stays. `--jobs 8`
 compiles so many at once; `--cells NAME ...` (the scan is called scan), `--dtypes` and `--devices` choose. `--missing`
 compiles nothing, and counts the kernels that have no row yet. `--check` writes nothing and believes no row;
@@ -146,10 +146,11 @@ def _compile(chosen: Iterable[Part], asked: argparse.Namespace) -> list[str]:
                 print(*row.values(), sep="  ", flush=True)
                 known[row["of"]] = row
             wrong += [words for mark in marks for words in complaints_of(known[mark])]
-            if new and not asked.check:
-                here = (part.cell, part.dtype, f"sm_{part.device.capability}")
-                known = {m: r for m, r in known.items() if m in marks or (r["cell"], r["dtype"], r["device"]) != here}
-                write(known)
+            here = (part.cell, part.dtype, f"sm_{part.device.capability}")
+            kept = {m: r for m, r in known.items() if m in marks or (r["cell"], r["dtype"], r["device"]) != here}
+            if not asked.check and (new or len(kept) < len(known)):
+                write(kept)
+            known = kept
     return wrong
 
 

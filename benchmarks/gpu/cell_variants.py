@@ -16,10 +16,12 @@ from loopcell.passes import build_program
 
 DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32, "fp16": torch.float16, "fp64": torch.float64}
 CALLS = (
+    (32, 64, 100),
     (64, 64, 100),
     (128, 64, 100),
     (256, 16, 100),
     (384, 4096, 100),
+    (512, 256, 100),
     (1024, 16, 100),
     (1024, 256, 100),
     (2048, 16, 1),

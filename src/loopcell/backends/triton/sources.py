@@ -64,9 +64,9 @@ def kernel_sources(
         ragged: with lengths and resets.
     """
     for loop in (forward_loop(program, saves=False), forward_loop(program, saves=True), reverse_loop(program)):
-        for kernel, values in _compiled_for(loop, sizes, choice):
+        for kernel, own in _compiled_for(loop, sizes, choice):
             types = constants.signature(kernel, dtype, choice, ragged=ragged)
-            values |= constants.common(dtype)
+            values = {**own, **constants.common(dtype)}
             values |= {name: None for name, kind in types.items() if kind == "constexpr" and name not in values}
             sweep = f" {values['SWEEP'] + 1}" if values.get("SWEEP", -1) >= 0 else ""
             yield KernelSource(f"{loop.name}, {choice.kind}{sweep}", kernel, choice, types, values)

@@ -6,7 +6,7 @@ memory, and a barrier stands between them. Compile-time arguments make three kin
 | kind       | a program has                | barrier           | weights                   | launches           |
 |------------|------------------------------|-------------------|---------------------------|--------------------|
 | streamed   | all blocks of its rows       | within a program  | read at every step        | one                |
-| persistent | one block of its rows        | across programs   | held for the whole loop   | one                |
+| persistent | one block of its rows        | across programs   | the same, or held (HOLD)  | one                |
 | stepped    | one block of its rows        | the launch        | multiplied by the caller  | one a sweep a step |
 
 With SWEEP >= 0 a launch does one sweep only, so that the interpreter, whose programs run one after the other, can run

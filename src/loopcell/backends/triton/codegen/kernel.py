@@ -76,7 +76,7 @@ def steps(first: str, until: str) -> str:
     """Return the text of a loop's steps.
 
     What is the same at every step, above all an address for each tensor of each sweep, is computed anew at each: a few
-    additions. Held from before the loop on it took a hundred registers of a thread, more than there are in a layer norm.
+    additions. Held from before the loop on it takes more registers than a layer norm has left.
     """
     return f"tl.range({first}, {until}, disable_licm=True)"
 

@@ -3,7 +3,7 @@
 | kind       | where                                                                  |
 |------------|------------------------------------------------------------------------|
 | resident   | all sizes are small: the weights and a step's values stay on one processor |
-| persistent | the blocks of a few rows have a processor each, which holds its weights |
+| persistent | the blocks of a few rows have a processor each, which has its weights in its cache |
 | streamed   | many rows: each processor reads the weights at every step, from the cache that all share |
 | stepped    | one step, or weights beyond every cache: products by PyTorch           |
 
@@ -18,8 +18,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
-
-import torch
 
 from loopcell.backends.triton.codegen.blocked import BlockedLoop
 from loopcell.backends.triton.codegen.layout import Loop
@@ -36,7 +34,8 @@ class KernelChoice:
         units: of a block; a resident kernel has all of them.
         depth: of a product, at a time.
         warps: of a program.
-        held: a persistent kernel keeps its weights on the chip for the whole loop; else it reads them at every step.
+        held: a persistent kernel holds its weights as values for the whole loop, which no choice does; else it reads
+            them at every step.
     """
 
     kind: str
@@ -59,18 +58,20 @@ class KernelChoice:
 KINDS = ("resident", "streamed", "persistent", "stepped")
 
 _MOST_FORWARD, _MOST_REVERSE = 128, 64
-"""Sizes up to which a resident kernel holds its weights, forward and in reverse, which keeps more values."""
+"""Sizes up to which a resident kernel holds its weights, forward and in reverse, which keeps more values.
+
+Forward it is half of that without tensor cores, where each thread holds a share of a product's operands in registers.
+"""
 _WIDEST_STREAMED, _WIDEST_HELD = 512, 1024
 """Sizes up to which weights are read at every step from the cache of all, and up to which blocks of them are held."""
 
-_DEEPEST_HELD = 256
-"""The depth of a product up to which a block's weights are held as one: more take minutes to compile."""
 _MOST_REGISTERS = 255
 _LONG_STEP = 60
 """Values of a step, beyond which fewer units fit into the registers: an LSTM has 38 in reverse, with layer norm 167.
 
-A longer reverse step has numbers on the stack in any kernel that has all of it, whatever its tiles, and a resident one
-ended Triton 3.9's compiler. Stepped kernels have a sweep each, and do with the registers that there are."""
+A longer step is resident up to half the size, and in reverse not at all, since Triton 3.9's compiler ended its process
+there; and it is not streamed.
+"""
 _MOST_NUMBERS = 1024
 """Of a block [rows, units]: with more, the values of a step did not fit into the registers of the cells tried."""
 
@@ -125,22 +126,22 @@ def choose(
     if isinstance(wanted, KernelChoice):
         return wanted
     found = possible(loop, sizes, batch, itemsize, limits)
-    if wanted is not None:
-        return found.get(wanted, found["stepped"])
     width, is_long = _width(loop, sizes), _is_long(loop)
-    if is_long and loop.reverse:
-        return found["stepped"]
     most = _MOST_REVERSE if loop.reverse else _MOST_FORWARD
-    if itemsize > 4 or is_long:
+    if itemsize > 4 or is_long or (itemsize == 4 and not loop.reverse):
         most //= 2
-    if "resident" in found and block_of(width) <= most:
-        return found["resident"]
-    if steps == 1:
-        return found["stepped"]
-    if "persistent" in found and width <= (_DEEPEST_HELD if is_long else _WIDEST_HELD):
-        return found["persistent"]
     is_busy = -(-batch // 16) * 2 >= limits.processors
-    return found["streamed" if width <= _WIDEST_STREAMED and is_busy and not is_long else "stepped"]
+    if wanted is not None:
+        kind = wanted
+    elif "resident" in found and block_of(width) <= most:
+        kind = "resident"
+    elif steps > 1 and "persistent" in found and width <= _WIDEST_HELD:
+        kind = "persistent"
+    elif steps > 1 and width <= _WIDEST_STREAMED and is_busy and not is_long:
+        kind = "streamed"
+    else:
+        kind = "stepped"
+    return found.get(kind, found["stepped"])
 
 
 def possible(
@@ -152,14 +153,15 @@ def possible(
     """
     width, is_long = _width(loop, sizes), _is_long(loop)
     weights = itemsize * sum(sizes[rows] * sizes[columns] for rows, columns in loop.matrices)
+    units = 32 if itemsize > 4 or is_long else 64
     found = {
-        "streamed": KernelChoice("streamed", units=64 if itemsize == 4 and not is_long else 32),
-        "stepped": KernelChoice("stepped", units=32 if itemsize > 4 or is_long else 64),
+        "streamed": KernelChoice("streamed", units=units, depth=64 if itemsize == 2 else 16),
+        "stepped": KernelChoice("stepped", units=units),
     }
-    if weights <= limits.shared:
+    if weights <= limits.shared and not (is_long and loop.reverse):
         found["resident"] = KernelChoice("resident", warps=4 if block_of(width) <= 32 else 8)
-    held = _persistent(loop, sizes, batch, itemsize, limits)
-    return found if held is None else {**found, "persistent": held}
+    persistent = _persistent(loop, sizes, batch, itemsize, limits)
+    return found if persistent is None else {**found, "persistent": persistent}
 
 
 def _width(loop: Loop, sizes: Mapping[str, int]) -> int:
@@ -174,17 +176,17 @@ def _is_long(loop: Loop) -> bool:
 def _persistent(
     loop: Loop, sizes: Mapping[str, int], batch: int, itemsize: int, limits: DeviceLimits
 ) -> KernelChoice | None:
-    """Return tiles with which every program holds its weights and all programs run at once; None where none do."""
+    """Return tiles with which all programs run at once, each with a block of weights near it; None where none do.
+
+    A block's weights stay in the first cache of its processor by themselves. Held as values of the whole loop they took
+    registers that a step needs, and memory that is as fast as that cache.
+    """
     blocked, width = blocked_of(loop), _width(loop, sizes)
     depth = sum(
         block_of(sizes[blocked.sizes.of(operand)]) * len(names)
         for part in blocked.contractions
         for operand, names in part.segments
     )
-    # Without tensor cores each thread would hold a share of the weights in registers, which are too few: the weights of
-    # a block then stay in the first cache of its processor by themselves.
-    on_tensor_cores = itemsize == 2 or (itemsize == 4 and torch.get_float32_matmul_precision() == "medium")
-    held = on_tensor_cores and block_of(width) <= _DEEPEST_HELD
     # Few rows in few units first: the smaller a program, the sooner it is at the barrier.
     for rows in (16, 32, 64):
         for units in (16, 32, 64):
@@ -193,6 +195,6 @@ def _persistent(
             fits = itemsize * (depth * units + rows * block_of(width)) <= limits.shared
             if programs <= limits.processors and fits and rows * units <= _MOST_NUMBERS:
                 # So many that no number of a step goes to the stack, in the cells that were compiled.
-                warps = 8 if _is_long(loop) else min(8, max(4, rows * units // 128))
-                return KernelChoice("persistent", rows=rows, units=units, warps=warps, held=held)
+                warps = min(8, max(4, rows * units // 128))
+                return KernelChoice("persistent", rows=rows, units=units, warps=warps, held=False)
     return None
