@@ -72,9 +72,6 @@ _LONG_STEP = 60
 A longer step is resident up to half the size, and in reverse not at all, since Triton 3.9's compiler ended its process
 there; and it is not streamed.
 """
-_MOST_NUMBERS = 1024
-"""Of a block [rows, units]: with more, the values of a step did not fit into the registers of the cells tried."""
-
 _forced: ContextVar[KernelChoice | str | None] = ContextVar("loopcell_triton_kind", default=None)
 
 
@@ -135,6 +132,8 @@ def choose(
         kind = wanted
     elif "resident" in found and block_of(width) <= most:
         kind = "resident"
+    elif is_long and itemsize == 2 and not loop.reverse:
+        kind = "stepped"  # the persistent one has numbers on the stack
     elif steps > 1 and "persistent" in found and width <= _WIDEST_HELD:
         kind = "persistent"
     elif steps > 1 and width <= _WIDEST_STREAMED and is_busy and not is_long:
@@ -154,8 +153,9 @@ def possible(
     width, is_long = _width(loop, sizes), _is_long(loop)
     weights = itemsize * sum(sizes[rows] * sizes[columns] for rows, columns in loop.matrices)
     units = 32 if itemsize > 4 or is_long else 64
+    depth = 64 if itemsize == 2 else 16 if loop.reverse else 32
     found = {
-        "streamed": KernelChoice("streamed", units=units, depth=64 if itemsize == 2 else 16),
+        "streamed": KernelChoice("streamed", units=units, depth=depth),
         "stepped": KernelChoice("stepped", units=units),
     }
     if weights <= limits.shared and not (is_long and loop.reverse):
@@ -187,14 +187,12 @@ def _persistent(
         for part in blocked.contractions
         for operand, names in part.segments
     )
-    # Few rows in few units first: the smaller a program, the sooner it is at the barrier.
-    for rows in (16, 32, 64):
-        for units in (16, 32, 64):
-            programs = -(-batch // rows) * -(-width // units)
-            # Beside the weights, an operand of one product waits in shared memory.
-            fits = itemsize * (depth * units + rows * block_of(width)) <= limits.shared
-            if programs <= limits.processors and fits and rows * units <= _MOST_NUMBERS:
-                # So many that no number of a step goes to the stack, in the cells that were compiled.
-                warps = min(8, max(4, rows * units // 128))
-                return KernelChoice("persistent", rows=rows, units=units, warps=warps, held=False)
+    # Few units first: the smaller a program, the sooner it is at the barrier. Blocks of more rows did not fit into the
+    # registers of the cells that were compiled.
+    for units in (16, 32, 64):
+        programs = -(-batch // 16) * -(-width // units)
+        # Beside the weights, an operand of one product waits in shared memory.
+        fits = itemsize * (depth * units + 16 * block_of(width)) <= limits.shared
+        if programs <= limits.processors and fits:
+            return KernelChoice("persistent", units=units, warps=max(4, units // 8), held=False)
     return None
