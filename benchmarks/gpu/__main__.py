@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.gpu import by_hand, correctness, figures
+from benchmarks.gpu import bounds, by_hand, correctness, figures
 from benchmarks.gpu.session import Row, Session
 from benchmarks.gpu.table import markdown
 from benchmarks.machine import version
@@ -42,6 +42,8 @@ JOBS: dict[str, Planned] = {
     "grid": Planned(figures.grid, 60),
     "own_cells": Planned(figures.own_cells, 60),
     "steps": Planned(figures.steps, 30),
+    "kinds": Planned(bounds.kinds, 90),
+    "graphs": Planned(bounds.graphs, 20),
     "soft_spots": Planned(figures.soft_spots, 40),
     "resets": Planned(figures.resets, 50),
     "flashrnn": Planned(figures.flashrnn, 15),

@@ -14,8 +14,18 @@ from loopcell.backends.triton import DeviceLimits, choose, kernel_sources
 from loopcell.backends.triton.codegen.layout import forward_loop, reverse_loop
 from loopcell.passes import build_program
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "fp64": torch.float64}
-CALLS = ((64, 64, 100), (128, 64, 100), (256, 16, 100), (384, 4096, 100), (1024, 256, 100), (2048, 16, 1))
+DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32, "fp16": torch.float16, "fp64": torch.float64}
+CALLS = (
+    (32, 64, 100),
+    (64, 64, 100),
+    (128, 64, 100),
+    (256, 16, 100),
+    (384, 4096, 100),
+    (512, 256, 100),
+    (1024, 16, 100),
+    (1024, 256, 100),
+    (2048, 16, 1),
+)
 """(H, B, T): what fits on one processor, what is cut over many, what is streamed, what is a product a step."""
 
 
@@ -37,15 +47,18 @@ def cell_variants(name: str, dtype: str, device: Device) -> Iterator[Variant]:
         sizes = cell.resolve_sizes(input_size=H, hidden_size=H, sizes=_further(cell.sizes, H))
         for loop in (forward_loop(program, saves=False), forward_loop(program, saves=True), reverse_loop(program)):
             choice = choose(loop, sizes, B, T, DTYPES[dtype].itemsize, limits)
-            if (loop.name, choice) in seen:  # the sizes are constants, but a kind's tiles decide what it takes
+            # A kernel that holds weights whole takes what its sizes are; what any other takes, its tiles decide.
+            whole = choice.kind == "resident" or (choice.kind == "persistent" and choice.held)
+            known = (loop.name, choice, H if whole else 0)
+            if known in seen:
                 continue
-            seen.add((loop.name, choice))
+            seen.add(known)
             for source in kernel_sources(program, sizes, DTYPES[dtype], choice):
                 if source.kernel.name == loop.name:
                     kind = f"{source.name} {choice.rows}x{choice.units}x{choice.depth}, H={H}"
                     yield Variant(
-                        name, kind, dtype, source.function, source.signature, source.constants,
-                        {"num_warps": choice.warps}, aligned=source.attributes,
+                        name, kind, dtype, source.function, source.kernel.source, source.signature, source.constants,
+                        choice.options, aligned=source.attributes,
                     )  # fmt: skip
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import multiprocessing
+import os
 import re
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +52,7 @@ class Variant:
         kind: which kernel of the cell.
         dtype: of the tensors, as Triton spells it.
         function: Triton's.
+        text: of its module.
         signature: types of the arguments, as Triton spells them; "constexpr" for constants.
         constants: values of the constants, by name.
         options: warps, stages.
@@ -58,6 +63,7 @@ class Variant:
     kind: str
     dtype: str
     function: Any
+    text: str
     signature: Mapping[str, str]
     constants: Mapping[str, Any]
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -67,6 +73,12 @@ class Variant:
     def name(self) -> str:
         """The name that tables have for it."""
         return f"{self.cell} {self.kind} {self.dtype}"
+
+    def fingerprint(self, device: Device) -> str:
+        """Return a hash of all that is compiled, and for what: where it is the same, so is the result."""
+        given = (self.signature, self.constants, self.options, self.aligned)
+        words = [self.text, *(str(sorted(part.items(), key=str)) for part in given), str(device.capability)]
+        return hashlib.sha256("\0".join(words).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
@@ -89,7 +101,39 @@ class Resources:
 
 
 def compiled(variant: Variant, device: Device) -> Resources:
-    """Compile a kernel for a device. Neither the device nor a driver is needed."""
+    """Compile a kernel for a device. Neither the device nor a driver is needed.
+
+    Raises:
+        RuntimeError: the compiler refused it, or ended its process.
+    """
+    import triton.compiler  # noqa: F401 - once, and not in each process
+
+    # In a process of its own: where LLVM meets what it thinks impossible, it ends the process.
+    here, there = multiprocessing.get_context("fork").Pipe(duplex=False)
+    process = multiprocessing.get_context("fork").Process(target=_answer, args=(there, variant, device))
+    process.start()
+    there.close()
+    try:
+        found = here.recv()
+    except EOFError:
+        process.join()
+        found = f"the compiler ended its process ({process.exitcode})"
+    process.join()
+    if isinstance(found, str):
+        raise RuntimeError(found)
+    assert isinstance(found, Resources)
+    return found
+
+
+def _answer(there: Connection, variant: Variant, device: Device) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # LLVM's last words are pages long
+    try:
+        there.send(_compiled(variant, device))
+    except Exception as error:  # noqa: BLE001 - the compiler may refuse in any way
+        there.send(f"{type(error).__name__}: {error}".splitlines()[0][:200])
+
+
+def _compiled(variant: Variant, device: Device) -> Resources:
     from triton import compile as compile_source
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource

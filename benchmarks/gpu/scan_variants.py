@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Iterator
 from itertools import product
 from typing import Any
@@ -43,4 +45,5 @@ def _variant(function: Any, kind: str, dtype: str, constants: dict[str, Any]) ->
     loose = {"steps", "blocks", "block_steps", *constants}
     places = (place for place, name in enumerate(function.arg_names) if name not in loose)
     aligned: dict[tuple[int, ...], list[list[Any]]] = {(place,): [["tt.divisibility", 16]] for place in places}
-    return Variant("scan", kind, dtype, function, signature, constants, {"num_warps": 1}, aligned)
+    text = inspect.getsource(sys.modules[function.fn.__module__])
+    return Variant("scan", kind, dtype, function, text, signature, constants, {"num_warps": 1}, aligned)

@@ -145,10 +145,10 @@ def is_traced(tensor: Tensor) -> bool:
 def autocast_dtype(device: torch.device) -> torch.dtype | None:
     """Return the dtype that autocast asks for on a device; None where it is off, or the device knows none."""
     kind = device.type
-    # The meta device has no autocast, and asking it is an error.
-    if kind == "meta" or not torch.amp.is_autocast_available(kind) or not torch.is_autocast_enabled(kind):
+    # The meta device has no autocast, and asking it is an error; CPU and CUDA, which every call asks, need no question.
+    if kind not in ("cpu", "cuda") and (kind == "meta" or not torch.amp.is_autocast_available(kind)):
         return None
-    return torch.get_autocast_dtype(kind)
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
 
 
 def narrow_results(dtype: torch.dtype, device: torch.device = _CPU) -> torch.dtype | None:

@@ -96,9 +96,9 @@ def _run(
         tensors += operator_weights(form, one, inputs, output)
     stack = StackForm(form, len(layers.executables), directions, layers.dropout)
     y, after = run_rows(stack, x, before, tensors, rows.to_host())
-    read = [x, *states.values(), *(base for one in weights for base in one.bases)]
     results = [y, *(after[form.states.index(name)] for name in states)]
-    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in read):
+    if y.requires_grad:  # as it does where anything that was read does
+        read = [x, *states.values(), *(base for one in weights for base in one.bases)]
         layouts = [(one.layout, len(one.bases)) for one in weights]
 
         def gradients(

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from loopcell.backends.lengths import Lengths
 from loopcell.backends.reference.emit import Function, emit
-from loopcell.backends.reference.sequence import Leaves, ReferenceProgram, call
+from loopcell.backends.reference.sequence import Leaves, ReferenceProgram, call, of_no_step
 from loopcell.backends.scan import ScanRunner, scan_states, states_before
 from loopcell.equations.keys import OUTPUT, Key
 from loopcell.equations.names import ascii_name
@@ -171,7 +171,10 @@ def run_scanned(
     results = dict(zip(scanned.after.results, call(scanned.after, values), strict=True))
     like = last[scanned.reference.states[0]]
     named = {key.name: _over_time(results[key].detach(), like, lengths) for key in scanned.reference.recorded}
-    return _over_time(results[OUTPUT], like, lengths), [last[key] for key in scanned.reference.states], named
+    output, states = _over_time(results[OUTPUT], like, lengths), [last[key] for key in scanned.reference.states]
+    if not lengths.steps:
+        output, *states = of_no_step([output, *states], leaves)
+    return output, states, named
 
 
 def _scan_state(part: StateFunction, values: dict[Key, Tensor | int], lengths: Lengths, run: ScanRunner) -> Tensor:

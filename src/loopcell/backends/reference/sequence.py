@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import torch
@@ -105,7 +105,20 @@ def run_loop(
         states = new
     graph = reference.program.loop
     named = {key.name: stacked(steps_of, states[0], values, graph.size_of(key)) for key, steps_of in recorded.items()}
-    return stacked(outputs, states[0], values, reference.output_size), states, named
+    output = stacked(outputs, states[0], values, reference.output_size)
+    if not lengths.steps:
+        output, *states = of_no_step([output, *states], values)
+    return output, states, named
+
+
+def of_no_step(results: Sequence[Tensor], values: Leaves) -> list[Tensor]:
+    """Return the results of a sequence of no steps, with a gradient to all that a step reads: zeros.
+
+    Without it the gradient of a parameter would be absent at T = 0, and zeros where each row has no step.
+    """
+    read = (value.flatten()[:0].sum() for value in values.values() if isinstance(value, Tensor))
+    nothing = torch.stack(list(read)).sum()
+    return [result + nothing.to(result.dtype) for result in results]
 
 
 def batched(value: Tensor, like: Tensor) -> Tensor:

@@ -4,7 +4,7 @@
 of kernel and calls it on tensors. Triton itself is optional, and imported where it is used.
 """
 
-from loopcell.backends.triton.launch.choose import KINDS, KernelChoice, choose, forced
+from loopcell.backends.triton.launch.choose import KINDS, KernelChoice, choose, forced, possible
 from loopcell.backends.triton.launch.loops import LoopKernels, Results, Saved, kernels_of
 from loopcell.backends.triton.launch.memory import CallShape
 from loopcell.backends.triton.sources import KernelSource, kernel_sources
@@ -25,4 +25,5 @@ __all__ = [
     "kernel_sources",
     "kernels_of",
     "limits_of",
+    "possible",
 ]

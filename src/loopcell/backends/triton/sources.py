@@ -10,7 +10,7 @@ import torch
 
 from loopcell.backends.triton.codegen.blocked import BlockedLoop
 from loopcell.backends.triton.codegen.kernel import KernelText
-from loopcell.backends.triton.codegen.layout import forward_loop, reverse_loop
+from loopcell.backends.triton.codegen.layout import Loop, forward_loop, reverse_loop
 from loopcell.backends.triton.codegen.resident import resident_kernel
 from loopcell.backends.triton.launch import constants
 from loopcell.backends.triton.launch.choose import KernelChoice
@@ -23,7 +23,7 @@ class KernelSource:
     """One kernel, with the types and the compile-time values of its arguments.
 
     Attributes:
-        name: such as "reverse, resident".
+        name: such as "reverse, resident", or "reverse, stepped 2" of the second sweep.
         kernel: its text.
         choice: its kind and its tiles.
         signature: the type of every argument by name, as Triton spells them: "*fp32", "i32", "constexpr".
@@ -54,7 +54,7 @@ class KernelSource:
 def kernel_sources(
     program: Program, sizes: Mapping[str, int], dtype: torch.dtype, choice: KernelChoice, *, ragged: bool = True
 ) -> Iterator[KernelSource]:
-    """Yield the kernels of one kind: forward, forward that saves, reverse.
+    """Yield the kernels of one kind: forward, forward that saves, reverse; a stepped one for each sweep.
 
     Args:
         program: the cell, as `build_program` or `Programs.reference.program` has it.
@@ -64,12 +64,21 @@ def kernel_sources(
         ragged: with lengths and resets.
     """
     for loop in (forward_loop(program, saves=False), forward_loop(program, saves=True), reverse_loop(program)):
-        if choice.kind == "resident":
-            kernel, values = resident_kernel(loop), constants.of_resident(loop, sizes, choice)
-        else:
-            blocked = BlockedLoop(loop)
-            kernel, values = blocked.kernel(), constants.of_blocked(blocked, sizes, choice)
-        types = constants.signature(kernel, dtype, choice, ragged=ragged)
-        values |= constants.common(dtype)
-        values |= {name: None for name, kind in types.items() if kind == "constexpr" and name not in values}
-        yield KernelSource(f"{loop.name}, {choice.kind}", kernel, choice, types, values)
+        for kernel, own in _compiled_for(loop, sizes, choice):
+            types = constants.signature(kernel, dtype, choice, ragged=ragged)
+            values = {**own, **constants.common(dtype)}
+            values |= {name: None for name, kind in types.items() if kind == "constexpr" and name not in values}
+            sweep = f" {values['SWEEP'] + 1}" if values.get("SWEEP", -1) >= 0 else ""
+            yield KernelSource(f"{loop.name}, {choice.kind}{sweep}", kernel, choice, types, values)
+
+
+def _compiled_for(
+    loop: Loop, sizes: Mapping[str, int], choice: KernelChoice
+) -> Iterator[tuple[KernelText, dict[str, Any]]]:
+    """Yield the kernels that run a loop, each with its constants, `common` aside."""
+    if choice.kind == "resident":
+        yield resident_kernel(loop), constants.of_resident(loop, sizes, choice)
+        return
+    blocked = BlockedLoop(loop)
+    for sweep in range(blocked.sections) if choice.kind == "stepped" else (-1,):
+        yield blocked.kernel(), constants.of_blocked(blocked, sizes, choice, sweep)

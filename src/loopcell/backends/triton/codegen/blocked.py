@@ -6,7 +6,7 @@ memory, and a barrier stands between them. Compile-time arguments make three kin
 | kind       | a program has                | barrier           | weights                   | launches           |
 |------------|------------------------------|-------------------|---------------------------|--------------------|
 | streamed   | all blocks of its rows       | within a program  | read at every step        | one                |
-| persistent | one block of its rows        | across programs   | held for the whole loop   | one                |
+| persistent | one block of its rows        | across programs   | the same, or held (HOLD)  | one                |
 | stepped    | one block of its rows        | the launch        | multiplied by the caller  | one a sweep a step |
 
 With SWEEP >= 0 a launch does one sweep only, so that the interpreter, whose programs run one after the other, can run
@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from loopcell.backends.triton.codegen.blocks import indented
-from loopcell.backends.triton.codegen.kernel import KernelText, kernel_text, rows_of_program, step_of_rows
+from loopcell.backends.triton.codegen.kernel import KernelText, kernel_text, rows_of_program, step_of_rows, steps
 from loopcell.backends.triton.codegen.layout import Loop
 from loopcell.backends.triton.codegen.slots import ONE, RowAccess, SlotTable, Use
 from loopcell.backends.triton.codegen.sweep import SweepWriter, SweptLoop, held, value_key
@@ -113,7 +113,7 @@ class BlockedLoop:
         yield "    u_held = tl.program_id(1) * UNITS + tl.arange(0, UNITS)[None, :]"
         yield from indented(self._held())
         yield "arrived = 0"
-        yield "for step in range(first, until):"
+        yield f"for step in {steps('first', 'until')}:"
         yield f"    t = {'T - 1 - step' if self.loop.reverse else 'step'}"
         yield from indented(step_of_rows())
         for number, sweep in enumerate(self.sweeps):

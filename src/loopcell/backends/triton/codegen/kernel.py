@@ -72,6 +72,15 @@ def kernel_text(
     return KernelText(name, f"{FUNCTIONS}\n\n{text}", slots, strides, scalars, sizes, constants)
 
 
+def steps(first: str, until: str) -> str:
+    """Return the text of a loop's steps.
+
+    What is the same at every step, above all an address for each tensor of each sweep, is computed anew at each: a few
+    additions. Held from before the loop on it takes more registers than a layer norm has left.
+    """
+    return f"tl.range({first}, {until}, disable_licm=True)"
+
+
 OPTIONAL = ("lengths", "resets", "counters")
 """Pointers that may be None: where all rows are T long, where none starts afresh, where programs do not wait."""
 

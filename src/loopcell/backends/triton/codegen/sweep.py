@@ -119,7 +119,9 @@ class SweepWriter:
             yield f"    v{index} = tl.zeros([ROWS, UNITS], REAL)"
         for vector, names in part.segments:
             depth = self.sizes.of(vector)
-            yield f"    for start in range(0, {width(depth)}, DEPTH):"
+            # B is at least 1, which no compiler knows: with a number for an end the loop is unrolled, and what all its
+            # turns load at once takes more registers than there are.
+            yield f"    for start in tl.range(0, tl.minimum(B, 1) * {width(depth)}, DEPTH, disable_licm=True):"
             yield "        k = start + tl.arange(0, DEPTH)[None, :]"
             yield "        rows = start + tl.arange(0, DEPTH)[:, None]"
             yield from indented(self._operand(vector, "k", "DEPTH"), 2)

@@ -3,11 +3,12 @@
 | kind       | where                                                                  |
 |------------|------------------------------------------------------------------------|
 | resident   | all sizes are small: the weights and a step's values stay on one processor |
-| persistent | the blocks of a few rows have a processor each, which holds its weights |
+| persistent | the blocks of a few rows have a processor each, which has its weights in its cache |
 | streamed   | many rows: each processor reads the weights at every step, from the cache that all share |
 | stepped    | one step, or weights beyond every cache: products by PyTorch           |
 
-None of the bounds has been measured on a device yet; `benchmarks` has the grid that does so.
+None of the bounds has been measured on a device yet; `python -m benchmarks.gpu --only kinds` does so, and names those
+that are wrong.
 """
 
 from __future__ import annotations
@@ -17,8 +18,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
-
-import torch
 
 from loopcell.backends.triton.codegen.blocked import BlockedLoop
 from loopcell.backends.triton.codegen.layout import Loop
@@ -35,7 +34,8 @@ class KernelChoice:
         units: of a block; a resident kernel has all of them.
         depth: of a product, at a time.
         warps: of a program.
-        held: a persistent kernel keeps its weights on the chip for the whole loop; else it reads them at every step.
+        held: a persistent kernel holds its weights as values for the whole loop, which no choice does; else it reads
+            them at every step.
     """
 
     kind: str
@@ -45,27 +45,44 @@ class KernelChoice:
     warps: int = 8
     held: bool = True
 
+    @property
+    def options(self) -> dict[str, int]:
+        """The compiler's options.
+
+        Without a bound on registers the assembler weighs how many programs fit on a multiprocessor, and puts numbers on
+        the stack at 80 registers a thread. 255 are the most that there are, and 8 warps of them fit.
+        """
+        return {"num_warps": self.warps, "maxnreg": _MOST_REGISTERS}
+
 
 KINDS = ("resident", "streamed", "persistent", "stepped")
 
 _MOST_FORWARD, _MOST_REVERSE = 128, 64
-"""Sizes up to which a resident kernel holds its weights, forward and in reverse, which keeps more values."""
+"""Sizes up to which a resident kernel holds its weights, forward and in reverse, which keeps more values.
+
+Forward it is half of that without tensor cores, where each thread holds a share of a product's operands in registers.
+"""
 _WIDEST_STREAMED, _WIDEST_HELD = 512, 1024
 """Sizes up to which weights are read at every step from the cache of all, and up to which blocks of them are held."""
 
-_DEEPEST_HELD = 256
-"""The depth of a product up to which a block's weights are held as one: more take minutes to compile."""
+_MOST_REGISTERS = 255
 _LONG_STEP = 60
-"""Values of a step, beyond which a block is half as wide: the reverse step of an LSTM has fewer."""
-_MOST_NUMBERS = 1024
-"""Of a block [rows, units]: with more, the values of a step did not fit into the registers of the cells tried."""
+"""Values of a step, beyond which fewer units fit into the registers: an LSTM has 38 in reverse, with layer norm 167.
 
-_forced: ContextVar[KernelChoice | None] = ContextVar("loopcell_triton_kind", default=None)
+A longer step is resident up to half the size, and in reverse not at all, since Triton 3.9's compiler ended its process
+there; and it is not streamed.
+"""
+_forced: ContextVar[KernelChoice | str | None] = ContextVar("loopcell_triton_kind", default=None)
 
 
 @contextmanager
-def forced(choice: KernelChoice) -> Iterator[None]:
-    """Take one kind of kernel for all calls in a block, whatever their shape: for tests and measurements."""
+def forced(choice: KernelChoice | str) -> Iterator[None]:
+    """Take one kind of kernel for all calls in a block, whatever their shape: for tests and measurements.
+
+    Args:
+        choice: the kind with its tiles; or its name, for the tiles of each loop's own, and "stepped" where it has no
+            room.
+    """
     token = _forced.set(choice)
     try:
         yield
@@ -103,55 +120,79 @@ def choose(
         limits: of the device.
     """
     wanted = _forced.get()
-    if wanted is not None:
+    if isinstance(wanted, KernelChoice):
         return wanted
-    width = max((sizes[size] for size in loop.named_sizes), default=1)
-    weights = itemsize * sum(sizes[rows] * sizes[columns] for rows, columns in loop.matrices)
+    found = possible(loop, sizes, batch, itemsize, limits)
+    width, is_long = _width(loop, sizes), _is_long(loop)
     most = _MOST_REVERSE if loop.reverse else _MOST_FORWARD
-    if itemsize > 4:
+    if itemsize > 4 or is_long or (itemsize == 4 and not loop.reverse):
         most //= 2
-    if block_of(width) <= most and weights <= limits.shared:
-        return KernelChoice("resident", warps=4 if block_of(width) <= 32 else 8)
-    units = 64 if itemsize <= 4 and not _is_long(loop) else 32
-    if steps == 1:
-        return KernelChoice("stepped", units=units)
-    held = _persistent(loop, sizes, batch, itemsize, limits, width)
-    if held is not None:
-        return held
-    if width <= _WIDEST_STREAMED and -(-batch // 16) * 2 >= limits.processors:
-        return KernelChoice("streamed", units=units, depth=64 if itemsize == 2 else 32)
-    return KernelChoice("stepped", units=units)
+    is_busy = -(-batch // 16) * 2 >= limits.processors
+    if wanted is not None:
+        kind = wanted
+    elif "resident" in found and block_of(width) <= most:
+        kind = "resident"
+    elif is_long and itemsize == 2 and not loop.reverse:
+        kind = "stepped"  # the persistent one has numbers on the stack
+    elif steps > 1 and "persistent" in found and width <= _WIDEST_HELD:
+        kind = "persistent"
+    elif steps > 1 and width <= _WIDEST_STREAMED and is_busy and not is_long:
+        kind = "streamed"
+    else:
+        kind = "stepped"
+    return found.get(kind, found["stepped"])
+
+
+def possible(
+    loop: Loop, sizes: Mapping[str, int], batch: int, itemsize: int, limits: DeviceLimits
+) -> dict[str, KernelChoice]:
+    """Return the tiles of every kind of kernel that has room on a device, whether or not it is the fastest.
+
+    Arguments as of `choose`.
+    """
+    width, is_long = _width(loop, sizes), _is_long(loop)
+    weights = itemsize * sum(sizes[rows] * sizes[columns] for rows, columns in loop.matrices)
+    units = 32 if itemsize > 4 or is_long else 64
+    depth = 64 if itemsize == 2 else 16 if loop.reverse else 32
+    found = {
+        "streamed": KernelChoice("streamed", units=units, depth=depth),
+        "stepped": KernelChoice("stepped", units=units),
+    }
+    if weights <= limits.shared and not (is_long and loop.reverse):
+        found["resident"] = KernelChoice("resident", warps=4 if block_of(width) <= 32 else 8)
+    persistent = _persistent(loop, sizes, batch, itemsize, limits)
+    return found if persistent is None else {**found, "persistent": persistent}
+
+
+def _width(loop: Loop, sizes: Mapping[str, int]) -> int:
+    return max((sizes[size] for size in loop.named_sizes), default=1)
 
 
 def _is_long(loop: Loop) -> bool:
-    """Say whether a step has so many values, as that of a layer norm, that fewer units fit into the registers."""
+    """Say whether a step has so many values, as one with layer norm, that fewer units fit into the registers."""
     return len(loop.graph.nodes) > _LONG_STEP
 
 
 def _persistent(
-    loop: Loop, sizes: Mapping[str, int], batch: int, itemsize: int, limits: DeviceLimits, width: int
+    loop: Loop, sizes: Mapping[str, int], batch: int, itemsize: int, limits: DeviceLimits
 ) -> KernelChoice | None:
-    """Return tiles with which every program holds its weights and all programs run at once; None where none do."""
-    if width > _WIDEST_HELD:
-        return None
-    blocked = blocked_of(loop)
+    """Return tiles with which all programs run at once, each with a block of weights near it; None where none do.
+
+    A block's weights stay in the first cache of its processor by themselves. Held as values of the whole loop they took
+    registers that a step needs, and memory that is as fast as that cache.
+    """
+    blocked, width = blocked_of(loop), _width(loop, sizes)
     depth = sum(
         block_of(sizes[blocked.sizes.of(operand)]) * len(names)
         for part in blocked.contractions
         for operand, names in part.segments
     )
-    # Without tensor cores each thread would hold a share of the weights in registers, which are too few: the weights of
-    # a block then stay in the first cache of its processor by themselves.
-    on_tensor_cores = itemsize == 2 or (itemsize == 4 and torch.get_float32_matmul_precision() == "medium")
-    held = on_tensor_cores and block_of(width) <= _DEEPEST_HELD
-    # Few rows in few units first: the smaller a program, the sooner it is at the barrier.
-    for rows in (16, 32, 64):
-        for units in (16, 32, 64):
-            programs = -(-batch // rows) * -(-width // units)
-            # Beside the weights, an operand of one product waits in shared memory.
-            fits = itemsize * (depth * units + rows * block_of(width)) <= limits.shared
-            if programs <= limits.processors and fits and rows * units <= _MOST_NUMBERS:
-                # So many that no number of a step goes to the stack, in the cells that were compiled.
-                warps = min(8, max(4 if held or _is_long(loop) else 2, rows * units // 128))
-                return KernelChoice("persistent", rows=rows, units=units, warps=warps, held=held)
+    # Few units first: the smaller a program, the sooner it is at the barrier. Blocks of more rows did not fit into the
+    # registers of the cells that were compiled.
+    for units in (16, 32, 64):
+        programs = -(-batch // 16) * -(-width // units)
+        # Beside the weights, an operand of one product waits in shared memory.
+        fits = itemsize * (depth * units + 16 * block_of(width)) <= limits.shared
+        if programs <= limits.processors and fits:
+            return KernelChoice("persistent", units=units, warps=max(4, units // 8), held=False)
     return None

@@ -41,7 +41,7 @@ def launch(
     found: list[Any] = [given[slot.name] for slot in kernel.slots]
     found += [0 if (tensor := given[slot.name]) is None else row_stride(slot, tensor) for slot in kernel.strides]
     found += [given[name] for name in kernel.scalars]
-    options: dict[str, Any] = {"num_warps": choice.warps}
+    options: dict[str, Any] = dict(choice.options)
     if together:
         options["launch_cooperative_grid"] = True
     device = torch.cuda.device(like.device) if like.device.type == "cuda" else nullcontext()

@@ -37,7 +37,7 @@ def device_obstacle(device: torch.device) -> tuple[str, str] | None:
     """
     if version() is None:
         return MISSING, ADVICE
-    if interpreting():
+    if interpreting() and device.type != "meta":  # whose tensors nothing can read
         return None
     if device.type != "cuda":
         return f"Triton kernels are for CUDA GPUs, and the tensors are on {device.type}", "move them to a CUDA device"
