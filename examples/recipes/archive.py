@@ -1,7 +1,7 @@
 """Six sets of the series archives by nothing but defaults, beside the nearest neighbour by DTW and a linear model.
 
 Each is small: 40 to 270 series to learn from. The published test parts are scored once, with each of the seeds; what
-the defaults are was chosen on parts held out of the training parts; that a network is taken to err once more than on
+the defaults are was chosen on parts held out of the training parts. That a network is taken to err once more than on
 its held-out examples was thought of when test figures of BasicMotions and JapaneseVowels had been seen, and then
 compared with the rule before on quarters held out of the training parts. Classifiers are measured by accuracy; of the
 two sets of numbers there is R2. Both baselines that learn see the whole training part, the model nine tenths or three
@@ -9,9 +9,10 @@ quarters of it: the rest chooses its weights. What the ridge regression says of 
 training part (four folds, drawn ten times) stands beside each: by that, and not by the test part, a model could
 know how far to follow it.
 
-`--sets OSULeaf --update` learns some of the sets anew and leaves the others as they were written; the result says of each
-when, by which code and where it was measured. BasicMotions and JapaneseVowels can be fetched; the others have to lie in the folder `uea-ucr` of LOOPCELL_DATA, as
-their archives have them (timeseriesclassification.com, tseregression.org). What is not there is left out, and said.
+`--sets OSULeaf --update` learns some of the sets anew and leaves the others as they were written; the result says of
+each when, by which code and where it was measured. BasicMotions and JapaneseVowels can be fetched; the others have to
+lie in the folder `uea-ucr` of LOOPCELL_DATA, as their archives have them (timeseriesclassification.com,
+tseregression.org). What is not there is left out, and said.
 
 Dynamic time warping (Sakoe, Chiba, 1978) is without a window, of squared differences, all columns together (DTW_D). The
 package aeon computes it where that is installed, and else NumPy, one anti-diagonal of many pairs at a time; a test
@@ -62,6 +63,8 @@ def run(small: bool, seeds: int, sets: str, ensemble: int, update: bool) -> Resu
     data = f"{len(found)} sets, {len(used)} seed{'s' * (len(used) > 1)}"
     missing = [name for name in (*CLASSES, *NUMBERS) if name not in found]
     facts = {"seeds": list(used), "sets": found, "left out": missing}
+    if update:
+        facts["kept"] = f"learned anew: {', '.join(names)}; the seconds are those of all"
     return Result(dict(rows["model"]), ScoreTable(data, rows), settings, facts)
 
 
@@ -69,9 +72,8 @@ def before(seeds: Sequence[int], settings: dict[str, Any]) -> dict[str, dict[str
     """Return the sets of the result that is written, where it has these seeds and settings."""
     written = json.loads(WRITTEN.read_text(encoding="utf-8"))
     if (written["seeds"], written["settings"]) != (list(seeds), settings):
-        raise SystemExit(
-            f"--update: what is written has the seeds {written['seeds']} and settings {written['settings']}"
-        )
+        has = f"the seeds {written['seeds']} and the settings {written['settings']}"
+        raise SystemExit(f"--update: what is written has {has}; learn all sets anew")
     for kind in ("seconds", "processor_seconds"):
         Models.taken[kind] = Models.taken.get(kind, 0.0) + written[kind]
     kept: dict[str, dict[str, Any]] = written["sets"]
