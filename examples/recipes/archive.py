@@ -71,7 +71,7 @@ def run(small: bool, seeds: int, sets: str, ensemble: int, update: bool) -> Resu
 def before(seeds: Sequence[int], settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the sets of the result that is written, where it has these seeds and settings."""
     written = json.loads(WRITTEN.read_text(encoding="utf-8"))
-    if (written["seeds"], written["settings"]) != (list(seeds), settings):
+    if "sets" not in written or (written["seeds"], written["settings"]) != (list(seeds), settings):
         has = f"the seeds {written['seeds']} and the settings {written['settings']}"
         raise SystemExit(f"--update: what is written has {has}; learn all sets anew")
     for kind in ("seconds", "processor_seconds"):

@@ -66,3 +66,6 @@ def test_sets_that_are_learned_anew_leave_the_others_as_they_were_written(archiv
     assert archive.Models.taken == {"seconds": 2.0, "processor_seconds": 1.0}
     with pytest.raises(SystemExit, match=r"what is written has the seeds \[1\]"):
         archive.run(False, seeds=3, sets="BasicMotions", ensemble=1, update=True)
+    archive.WRITTEN.write_text(json.dumps({name: one for name, one in written.items() if name != "sets"}))
+    with pytest.raises(SystemExit, match="learn all sets anew"):  # a file from before sets were kept one by one
+        archive.run(False, seeds=1, sets="BasicMotions", ensemble=1, update=True)
