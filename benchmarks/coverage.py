@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from benchmarks.results import RESULTS, heading, read, write
+from benchmarks.results import RESULTS, heading, read, write_beside
 from loopcell import Forecaster
 from loopcell.data import fetch, read as read_data
 
@@ -164,14 +163,14 @@ def table(rows: dict[str, dict[str, Any]]) -> list[str]:
 
 
 def main(*names: str) -> None:
-    """Measure what is not in the file yet, and print the table."""
+    """Measure the named series, or all, and print the table; those that are not named stay as they are."""
     path = RESULTS / "coverage.json"
-    rows = dict(read(path).get("sets", {})) if path.exists() else {}
+    about = heading(command="python -m benchmarks.coverage", nominal=NOMINAL)
+    rows = dict(read(path).get("sets", {}))
     for name in names or TASKS:
         rows[name] = {str(seed): measured(name, seed) for seed in SEEDS}
         print(table({name: rows[name]})[-1], flush=True)
-        facts = {"day": datetime.now(UTC).date().isoformat(), "command": "python -m benchmarks.coverage"}
-        write(path, heading(**facts, nominal=NOMINAL, sets={task: rows[task] for task in TASKS if task in rows}))
+        write_beside(path, about, "sets", name, rows[name])
     print("\n".join(table(rows)))
 
 

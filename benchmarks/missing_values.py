@@ -13,14 +13,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from benchmarks.machine import data_folder
-from benchmarks.results import RESULTS, heading, read, write
+from benchmarks.results import RESULTS, heading, write_beside
 from loopcell import Forecaster
 from loopcell.data import read as read_data
 
@@ -90,17 +89,13 @@ def main(asked: Sequence[str]) -> None:
     unknown = [name for name in asked if name not in WAYS]
     if unknown:
         raise SystemExit(f"there is no {unknown[0]!r}; there are {', '.join(WAYS)}")
-    path = RESULTS / "missing_values.json"
     about = heading(settings=SETTINGS, ways=WAYS, removed=REMOVED)
     for way in asked or WAYS:
         rows = [measured(way, seed) for seed in SEEDS]
         mean = {metric: float(np.mean([row[metric] for row in rows])) for metric in ("MSE", "MAE")}
         print(f"{way:18} MSE {mean['MSE']:.4f}  MAE {mean['MAE']:.4f}  (mean of {len(rows)} seeds)", flush=True)
-        before = read(path)
-        kept = before.get("ways_measured", {}) if before.get("machine") == about["machine"] else {}
-        day = datetime.now(UTC).date().isoformat()
-        found = {"day": day, "code": about["code"], **mean, "seeds": rows}
-        write(path, {**about, "ways_measured": kept | {way: found}})
+        found = {**mean, "seeds": rows}
+        write_beside(RESULTS / "missing_values.json", about, "ways_measured", way, found)
 
 
 if __name__ == "__main__":

@@ -14,13 +14,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.results import RESULTS, heading, read, write
+from benchmarks.results import RESULTS, heading, write_beside
 
 MARGIN = 64 << 20  # bytes that a training may take beside what one on a few examples takes
 TIMES = (1, 5, 20)  # of the margin, the data
@@ -131,15 +130,11 @@ def shown(layout: str, row: dict[str, Any]) -> str:
 
 def main(asked: Sequence[str]) -> None:
     """Measure the named layouts, or both."""
-    path = RESULTS / "more_than_memory.json"
     about = heading(margin=MARGIN, example={"steps": STEPS, "inputs": INPUTS, "bytes": EXAMPLE})
     for layout in asked or LAYOUTS:
         with tempfile.TemporaryDirectory(dir=os.environ.get("LOOPCELL_STORE")) as folder:
             rows = measured(layout, Path(folder))
-        before = read(path)
-        kept = before.get("layouts", {}) if before.get("machine") == about["machine"] else {}
-        day = datetime.now(UTC).date().isoformat()
-        write(path, {**about, "layouts": kept | {layout: {"day": day, "code": about["code"], "rows": rows}}})
+        write_beside(RESULTS / "more_than_memory.json", about, "layouts", layout, {"rows": rows})
 
 
 if __name__ == "__main__":

@@ -41,6 +41,38 @@ def read(path: Path) -> dict[str, Any]:
     return content
 
 
+def state() -> dict[str, Any]:
+    """Return the day, the state of the code and the machine, for a part of a file whose others may have another."""
+    return {"day": datetime.now(UTC).date().isoformat(), "code": code(), "machine": shortened(machine())}
+
+
+def shortened(about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a figure that is no time may depend on of a machine."""
+    return {name: about.get(name) for name in ("processor", "vectors", "caches", "torch")}
+
+
+def write_beside(path: Path, about: Mapping[str, Any], group: str, name: str, found: Any) -> None:
+    """Write one part of a file anew; the others stay, and `measured` says of each when, by what and where it was.
+
+    Args:
+        path: the file.
+        about: the heading.
+        group: the key of the parts, by name.
+        name: of this one.
+        found: its figures.
+    """
+    before = read(path)
+    parts = before.get(group, {})
+    measured = {part: _state_before(before, found) for part, found in parts.items()} | before.get("measured", {})
+    write(path, {**about, group: {**parts, name: found}, "measured": {**measured, name: state()}})
+
+
+def _state_before(file: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the state of a part of a file that does not say it: its own day and code, or those of the heading."""
+    own = {about: part.get(about, file.get(about)) for about in ("day", "code")}
+    return {**own, "machine": shortened(file.get("machine", {}))}
+
+
 def write(path: Path, content: Mapping[str, Any]) -> None:
     """Write a result file, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)

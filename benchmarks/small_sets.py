@@ -22,14 +22,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from benchmarks.machine import data_folder
-from benchmarks.results import RESULTS, heading, read, write
+from benchmarks.results import RESULTS, heading, write_beside
 from loopcell import SequenceClassifier, SequenceRegressor
 from loopcell.data import read as read_data
 
@@ -173,17 +172,13 @@ def main(asked: Sequence[str]) -> None:
     unknown = [name for name in asked if name not in SETS]
     if unknown:
         raise SystemExit(f"there is no set {unknown[0]!r}; there are {', '.join(SETS)}")
-    path = RESULTS / "small_sets.json"
     about = heading(settings=SETTINGS, of_numbers=OF_NUMBERS)
     for name in asked or SETS:
         found = []
         for seed in SEEDS[: 1 if name in LONG else None]:
             found += measured(name, seed)
             print(*map(shown, found[-len(SETTINGS) :]), sep="\n", flush=True)
-        before = read(path)
-        kept = before.get("sets", {}) if before.get("machine") == about["machine"] else {}
-        day = datetime.now(UTC).date().isoformat()
-        write(path, {**about, "sets": kept | {name: {"day": day, "code": about["code"], "rows": found}}})
+        write_beside(RESULTS / "small_sets.json", about, "sets", name, {"rows": found})
 
 
 if __name__ == "__main__":

@@ -10,13 +10,11 @@ which day and by which state of the code it was measured.
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from recipe import ROOT, Known, Models, Result, main
+from recipe import ROOT, Known, Models, Result, main, result_files
 
 from loopcell import ScoreTable
 from loopcell.data import fetch
@@ -77,22 +75,10 @@ def run(small: bool, **said: Any) -> Result:
         },
         "settings of single columns": {column.name: others for column, others in OTHERS.items()},
     }
-    facts["measured"] = {column.name: _state() for column in columns}
+    facts["measured"] = {column.name: result_files().state() for column in columns}
     part = columns != ALL or seeds != SEEDS
     found = Result(figures, table_of(scores, SET.name), {**SETTINGS, "split": SET.split}, facts, part=part)
     return _beside_others(found, seeds) if said["update"] and not small else found
-
-
-def _state() -> dict[str, Any]:
-    """Return the day, the state of the code, and the machine."""
-    sys.path.insert(0, str(ROOT))
-    from benchmarks.machine import code, machine
-
-    return {"day": datetime.now(UTC).date().isoformat(), "code": code(), "machine": _shortened(machine())}
-
-
-def _shortened(machine: dict[str, Any]) -> dict[str, Any]:
-    return {name: machine[name] for name in ("processor", "vectors", "caches", "torch")}
 
 
 def _beside_others(found: Result, seeds: tuple[int, ...]) -> Result:
@@ -100,7 +86,7 @@ def _beside_others(found: Result, seeds: tuple[int, ...]) -> Result:
     written = json.loads(WRITTEN.read_text(encoding="utf-8"))
     if written["seeds"] != list(seeds):
         raise SystemExit(f"--update: the written columns are of the seeds {written['seeds']}; train these")
-    before = {"day": written["day"], "code": written["code"], "machine": _shortened(written["machine"])}
+    before = {"day": written["day"], "code": written["code"], "machine": result_files().shortened(written["machine"])}
     measured = dict.fromkeys(written["windows"], before) | written.get("measured", {}) | found.facts["measured"]
     anew = ", ".join(found.facts["windows"])
     facts = {**found.facts, "measured": measured, "kept": f"trained anew: {anew}; the seconds are those of all columns"}

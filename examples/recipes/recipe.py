@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -162,11 +163,8 @@ def main(
 
 
 def _write(result: Result, found: dict[str, Any], known: Known | None) -> Path:
-    sys.path.insert(0, str(ROOT))
-    from benchmarks.results import RESULTS, heading, write
-
-    name = Path(sys.argv[0]).stem
-    path = RESULTS / "recipes" / f"{name}.json"
+    files, name = result_files(), Path(sys.argv[0]).stem
+    path = files.RESULTS / "recipes" / f"{name}.json"
     about = {
         "day": datetime.now(UTC).date().isoformat(),
         "command": f"python examples/recipes/{name}.py",
@@ -178,8 +176,15 @@ def _write(result: Result, found: dict[str, Any], known: Known | None) -> Path:
         "settings": result.settings,
         **result.facts,
     }
-    write(path, heading(**about))
+    files.write(path, files.heading(**about))
     return path
+
+
+def result_files() -> Any:
+    """Return the module that writes results, which lies beside the examples and not in the library."""
+    if str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
+    return import_module("benchmarks.results")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pytest
 from benchmarks import report, tables
 from benchmarks.grid import SHAPES, Shape, shape, threads_on
 from benchmarks.machine import slug
-from benchmarks.results import SuiteFile, rows_of
+from benchmarks.results import SuiteFile, heading, read, rows_of, state, write, write_beside
 from benchmarks.suites.part import Part, part_from_json
 from benchmarks.verdict import Measured
 
@@ -32,6 +32,27 @@ def test_another_heading_begins_anew(tmp_path):
     assert len(rows_of(path)) == 1, "what is there stays until there is something new"
     other.add("two", [{"cell": "gru"}])
     assert [row["cell"] for row in rows_of(path)] == ["gru"]
+
+
+def test_a_part_that_is_measured_anew_leaves_the_others_and_each_says_where_it_was(tmp_path):
+    path, other = tmp_path / "small.json", {"processor": "another", "vectors": "", "caches": {}, "torch": "1"}
+    before = {"one": {"day": "2025-01-01", "code": "a", "rows": [1]}, "two": {"rows": [2]}}
+    write(path, {"machine": {**other, "cores": 64}, "code": "b", "day": "2025-02-02", "sets": before})
+    for name in ("two", "three"):
+        write_beside(path, heading(told="x"), "sets", name, {"rows": [3]})
+    found = read(path)
+    assert found["sets"] == {"one": before["one"], "two": {"rows": [3]}, "three": {"rows": [3]}}
+    assert found["measured"]["one"] == {"day": "2025-01-01", "code": "a", "machine": other}
+    assert found["measured"]["two"] == found["measured"]["three"] == state()
+    assert (found["machine"], found["told"]) == (heading()["machine"], "x")
+
+
+def test_what_a_part_does_not_say_of_itself_the_heading_says(tmp_path):
+    path = tmp_path / "coverage.json"
+    write(path, {"machine": {"processor": "another"}, "code": "b", "day": "2025-02-02", "sets": {"old": {"1": 0.8}}})
+    write_beside(path, heading(), "sets", "new", {"1": 0.7})
+    old = read(path)["measured"]["old"]
+    assert (old["day"], old["code"], old["machine"]["processor"]) == ("2025-02-02", "b", "another")
 
 
 def test_a_part_travels_as_json():

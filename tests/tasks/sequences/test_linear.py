@@ -15,6 +15,7 @@ from loopcell.tasks.sequences.baselines.classes import logistic_probabilities
 from loopcell.tasks.sequences.linear import (
     LinearOfSummaries,
     learn_numbers,
+    mistaken,
     share_of_labels,
     summaries,
     wants_linear,
@@ -115,9 +116,38 @@ def test_a_half_of_each_where_held_out_examples_say_nothing_and_most_of_one_wher
     def losses(scores):
         return torch.nn.functional.cross_entropy(scores, true[: len(scores)], reduction="none")
 
-    assert share_of_labels(right[:0], right[:0], losses) == 0.5
-    assert share_of_labels(wrong, right, losses) > 0.8
-    assert share_of_labels(right, wrong, losses) < 0.2
+    assert share_of_labels(right[:0], right[:0], true[:0], losses) == 0.5
+    assert share_of_labels(wrong, right, true, losses) > 0.8
+    assert share_of_labels(right, wrong, true, losses) < 0.2
+
+
+def test_mistaken_scores_are_wrong_with_as_much_certainty_and_what_was_wrong_stays():
+    scores = torch.tensor([[5.0, 1.0, 2.0], [5.0, 1.0, 2.0], [3.0, 3.0, 0.0]])
+    expected = torch.tensor([[2.0, 1.0, 5.0], [5.0, 1.0, 2.0], [3.0, 3.0, 0.0]])
+    assert torch.equal(mistaken(scores, torch.tensor([0, 2, 1])), expected)
+    assert torch.equal(mistaken(torch.ones(2, 1), torch.zeros(2, dtype=torch.int64)), torch.ones(2, 1))
+
+
+def test_a_few_examples_that_both_have_right_do_not_make_the_surer_network_outvote_the_linear_model():
+    true = torch.arange(4)
+    linear, network = 4.0 * torch.eye(4), 9.0 * torch.eye(4)
+
+    def losses(scores):
+        return torch.nn.functional.cross_entropy(scores, true, reduction="none")
+
+    share = share_of_labels(linear, network, true, losses)
+    followed = torch.lerp(linear, mistaken(network, true), share).argmax(1)
+    assert 0 < share < 0.5
+    assert torch.equal(followed, true)  # where the network errs, and the linear model does not
+    sure = [
+        share_of_labels(
+            *(part.repeat(times, 1) for part in (-linear, network)),
+            true.repeat(times),
+            lambda scores, t=times: torch.nn.functional.cross_entropy(scores, true.repeat(t), reduction="none"),
+        )
+        for times in (1, 20)
+    ]
+    assert sure[1] > sure[0] > 0.5  # what many examples show is followed
 
 
 def test_what_only_summaries_tell_is_not_lost_and_is_said(tmp_path):
@@ -139,7 +169,9 @@ def test_what_order_tells_is_the_networks():
     X = [drawn.permutation(np.arange(6.0))[:, None] for _ in range(160)]
     y = ["up" if int(np.argmax(x)) > int(np.argmin(x)) else "down" for x in X]  # no summary but the ends tells of it
     model = SequenceClassifier(**QUICK | {"epochs": 40, "learning_rate": 0.02}).fit(X, y)
-    assert float(model.network_.beside.share[0]) > 0.5
+    said = model.score(X, y)
+    model.network_.beside.share.fill_(0.0)
+    assert said > 0.98 > model.score(X, y)
 
 
 @pytest.mark.parametrize(

@@ -319,8 +319,8 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, PooledEstimator, S
         if not isinstance(linear := self.network_.beside, LinearOfSummaries):
             return
         given, beside = torch.from_numpy(self._scores(held_out)), torch.from_numpy(self._beside(held_out))
-        linear.share.fill_(share_of_labels(beside, given, lambda scores: self.targets_.losses(scores, true)))
-        self._note(shared_notes(linear.share))
+        linear.share.fill_(share_of_labels(beside, given, true, lambda scores: self.targets_.losses(scores, true)))
+        self._note(shared_notes(linear.share, "scores"))
 
     def _scores(self, examples: SequenceExamples) -> Probabilities:
         parts = self._read(examples, lambda b: self.network_(b.inputs, b.lengths, b.static))

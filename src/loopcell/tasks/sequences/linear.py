@@ -161,25 +161,49 @@ def learn_numbers(model: LinearOfSummaries, training: SequenceExamples) -> None:
     model.take(figures, weight * shares[:, None], bias)
 
 
-def share_of_labels(linear: Tensor, given: Tensor, losses: Callable[[Tensor], Tensor]) -> float:
+def share_of_labels(linear: Tensor, given: Tensor, true: Tensor, losses: Callable[[Tensor], Tensor]) -> float:
     """Return the share of a network's scores by the losses of held-out examples, a half where these say nothing.
+
+    The held-out part has chosen the network's weights, so it flatters the network, and not the linear model: a few
+    examples that are all right ask for a network that is as sure as can be. By the rule of succession (Laplace, 1774)
+    the network is therefore taken to err once more than it does there, with as much certainty as it is right.
 
     Args:
         linear: scores [N, K] of the linear model.
         given: scores [N, K] of the network.
+        true: int64 [N], the number of each label.
         losses: the loss of each example [N], given scores.
     """
-    found = [float(losses(torch.lerp(linear, given, float(share))).sum()) for share in SHARES]
-    return float(SHARES[np.argmin(np.array(found) + PRIOR * (2 * SHARES - 1) ** 2)])
+    wrong, count = mistaken(given, true), max(1, len(true))
+
+    def loss(share: float) -> float:
+        seen, once_more = (losses(torch.lerp(linear, scores, share)).sum() for scores in (given, wrong))
+        return float(seen + once_more / count)
+
+    found = np.array([loss(float(share)) for share in SHARES])
+    return float(SHARES[np.argmin(found + PRIOR * (2 * SHARES - 1) ** 2)])
 
 
-def shared_notes(share: Tensor) -> list[str]:
-    """Return a sentence about answers that are not the network's alone; none where they are."""
+def mistaken(scores: Tensor, true: Tensor) -> Tensor:
+    """Return scores [N, K] of which none is right: where it was, the label changes places with the next best one.
+
+    Args:
+        scores: [N, K].
+        true: int64 [N], the number of each label.
+    """
+    labels = true.unsqueeze(1)
+    own = scores.gather(1, labels)
+    best, at = scores.scatter(1, labels, -torch.inf).max(1, keepdim=True)
+    return torch.where(own > best, scores.scatter(1, labels, best).scatter(1, at, own), scores)
+
+
+def shared_notes(share: Tensor, shared: str = "answers") -> list[str]:
+    """Return a sentence about answers, or scores, that are not the network's alone; none where they are."""
     network = float(share.mean())
     if network == 1:
         return []
     said = (
-        f"answers are {1 - network:.0%} those of a linear model of summaries (mean, deviation, least, largest, first, "
+        f"{shared} are {1 - network:.0%} those of a linear model of summaries (mean, deviation, least, largest, first, "
         "last, length), as few held-out examples speak for it; summaries=False leaves it out"
     )
     return [said]
