@@ -13,6 +13,9 @@ import torch
 
 from loopcell.files.tensors import read_tensor_file
 from loopcell.training.checkpoint import CHECKPOINT
+from tests.cli.conftest import one_thread
+
+__all__ = ["one_thread"]
 
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 STEPS = 160
@@ -60,9 +63,10 @@ def checkpoint(folder, name):
     return content
 
 
-def test_killed_twice_and_resumed_is_the_run_that_was_left_alone(text, tmp_path):
+def test_killed_twice_and_resumed_is_the_run_that_was_left_alone(loopcell, text, tmp_path):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    finish(start("train", "lm", text, *FLAGS, "--run", whole))
+    left_alone = loopcell("train", "lm", text, *FLAGS, "--run", whole)
+    assert left_alone.exit_code == 0, left_alone.output
     kill_after(start("train", "lm", text, *FLAGS, "--run", cut), cut, 40)
     assert 0 < checkpoint(cut, "last").facts["position"]["update"] < STEPS
     kill_after(start("resume", cut), cut, 95)
@@ -106,10 +110,11 @@ def test_a_reader_that_has_had_enough_is_no_error(run):
     assert errors == ""
 
 
-def test_two_processes_from_the_command_line_agree_with_one(text, tmp_path):
+def test_two_processes_from_the_command_line_agree_with_one(loopcell, text, tmp_path):
     small = ["--cell", "gru", "--hidden", "8", "--layers", "1", "--chunk", "8"]
     flags = [*small, "--device", "cpu", "--precision", "64-true", "--max-steps", "12", "--seed", "1"]
-    finish(start("train", "lm", text, *flags, "--batch-size", 8, "--run", tmp_path / "one"))
+    alone = loopcell("train", "lm", text, *flags, "--batch-size", 8, "--run", tmp_path / "one")
+    assert alone.exit_code == 0, alone.output
     said = finish(start("train", "lm", text, *flags, "--batch-size", 4, "--devices", 2, "--run", tmp_path / "two"))
     assert said.count("complete: 12 updates") == 1
     one, two = (checkpoint(tmp_path / name, "last") for name in ("one", "two"))
