@@ -23,7 +23,6 @@ import loopcell
 from loopcell import Recurrent, cell, sigmoid, tanh
 from tests.paths import ELSEWHERE, path
 
-pytestmark = pytest.mark.usefixtures("compiled_soon")
 STEPS, ROWS, WIDTH, UNITS = 4, 2, 3, 5
 
 
