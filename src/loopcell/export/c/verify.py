@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from loopcell.export.c.weight_kinds import as_stored
 from loopcell.export.drawn import drawn
 from loopcell.export.step_model import Equations, Lookup, Stage, StepCheck, StepModel, StepRun
 from loopcell.export.step_model.checks import MOST_STEPS, Data, check_of, demand_data
-from loopcell.export.verifying import demand_own
+from loopcell.export.verifying import CHUNK, TakesSteps, demand_own
 
 Array: TypeAlias = npt.NDArray[Any]
 Arrays: TypeAlias = Mapping[str, Array]
@@ -27,7 +27,6 @@ OWN = 1e-4
 _CLOSE, _TIMES = 2e-5, 30
 """The error that is always allowed, in units of the largest answer or of 1; and how many times the difference that one
 rounding of each weight and input makes."""
-_CHUNK = 5
 _UNLIKE = 300  # times smaller, an input has 7 bits left of 15
 
 
@@ -127,13 +126,6 @@ def _of_unlike_sizes(inputs: Arrays) -> str:
     return f"{about}; or take weights='bfloat16'"
 
 
-class TakesSteps(Protocol):
-    """Whatever an export came to that takes steps: a program of C, a module of WebAssembly."""
-
-    def steps(self, inputs: Arrays, again: int = 0) -> Mapping[str, Array]:
-        """Take a step for each row from a fresh state, which is saved and loaded after every so many; 0 for never."""
-
-
 def demand_equal(program: TakesSteps, recorded: Recorded) -> float:
     """Compare what was exported with what was recorded of all sequences; gives the largest error.
 
@@ -145,7 +137,7 @@ def demand_equal(program: TakesSteps, recorded: Recorded) -> float:
 
 def _demand_equal(program: TakesSteps, recorded: Recorded) -> float:
     found = program.steps(recorded.inputs)
-    again = program.steps(recorded.inputs, again=_CHUNK)
+    again = program.steps(recorded.inputs, again=CHUNK)
     worst = 0.0
     for name, expected in recorded.answers.items():
         error = float(np.abs(found[name] - expected).max(initial=0))
