@@ -83,6 +83,22 @@ def record(source: CSource, data: Data | None, model: object = None) -> Recorded
     """
     if data is not None:
         demand_data(data)
+    assert isinstance(source.form, ProductForm)  # whole numbers have a record of their own
+    kind = source.form.kind
+    stored = as_stored(source.model, kind)
+    return _recorded(source, stored, _rounded(stored, np.random.default_rng(1), kind.grain), data, model)
+
+
+def _recorded(source: CSource, stored: StepModel, rounded: StepModel, data: Data | None, model: object) -> Recorded:
+    """Record one sequence, and those after it.
+
+    Args:
+        source: the model.
+        stored: it with its weights as they are stored.
+        rounded: the same with each of these moved by what a step may round it.
+        data: as `record`.
+        model: likewise.
+    """
     given = data.inputs if isinstance(data, StepCheck) else data
     inputs: Arrays = drawn(source.model, STEPS) if given is None else checked(source.model, given)
     answers = stepped(source.model, inputs)
@@ -94,18 +110,17 @@ def record(source: CSource, data: Data | None, model: object = None) -> Recorded
             inputs, answers = (changed, found) if _finite(found) else (inputs, answers)
     if not _finite(answers):
         raise CheckFailed("the model's answers are not finite on these inputs, so no export can be held against them")
-    assert isinstance(source.form, ProductForm)  # whole numbers have a record of their own
-    kind, rng = source.form.kind, np.random.default_rng(1)
-    stored = as_stored(source.model, kind)
+    assert isinstance(source.form, ProductForm)
+    kind, rng = source.form.kind, np.random.default_rng(2)
     meant = answers if kind.c_type == "float" else stepped(stored, inputs)
     nearby = {name: _moved(values, rng, kind.grain) for name, values in inputs.items()}
-    moved = difference(stepped(_rounded(stored, rng, kind.grain), nearby), meant)
+    moved = difference(stepped(rounded, nearby), meant)
     scale = max(1.0, *(float(np.abs(values).max(initial=0)) for values in answers.values()))
     allowed = max(_CLOSE * scale, _TIMES * moved)
     check = data if isinstance(data, StepCheck) else check_of(model, inputs)
     own = demand_own(check, answers, max(OWN, allowed))
     advice = _of_unlike_sizes(inputs) if kind.c_type == "int8_t" else ""
-    further = tuple(record(source, one, model) for one in check.further)
+    further = tuple(_recorded(source, stored, rounded, one, model) for one in check.further)
     return Recorded(inputs, meant, allowed, difference(meant, answers), own, advice, further)
 
 
