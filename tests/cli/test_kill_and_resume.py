@@ -63,10 +63,9 @@ def checkpoint(folder, name):
     return content
 
 
-def test_killed_twice_and_resumed_is_the_run_that_was_left_alone(loopcell, text, tmp_path):
+def test_killed_twice_and_resumed_is_the_run_that_was_left_alone(text, tmp_path):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    left_alone = loopcell("train", "lm", text, *FLAGS, "--run", whole)
-    assert left_alone.exit_code == 0, left_alone.output
+    finish(start("train", "lm", text, *FLAGS, "--run", whole))
     kill_after(start("train", "lm", text, *FLAGS, "--run", cut), cut, 40)
     assert 0 < checkpoint(cut, "last").facts["position"]["update"] < STEPS
     kill_after(start("resume", cut), cut, 95)
