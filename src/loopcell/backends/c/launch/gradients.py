@@ -8,7 +8,6 @@ were summed within the loop, and are only brought to where the vectors lie.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,9 +15,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from loopcell.backends.c.launch import arguments
-from loopcell.backends.c.launch.arguments import FEW_ROWS, KernelSignature
+from loopcell.backends.c.launch.arguments import FEW_ROWS, KernelSignature, Launch, empty
 from loopcell.backends.c.launch.forward import ColumnRange
+from loopcell.backends.c.launch.product_lists import LargeProducts, OuterProducts, ProductList
 from loopcell.equations.keys import Key
 
 
@@ -63,6 +62,7 @@ class MatrixGradients:
         kernels, backward = signature.kernels, signature.kernels.fused.backward
         self._bf16 = kernels.bf16
         self._of_few_rows = kernels.functions["outer_products"]
+        self._on_tiles = kernels.functions.get("large_products")
         self._slices = signature.layout.slices
         self._lengths = [shape[0] if shape else 1 for shape in signature.shapes]
         outer = ((o.operand, o.parameter, columns[o.cotangent]) for o in backward.outer)
@@ -71,18 +71,25 @@ class MatrixGradients:
         self._into_input = list(_joined(self._products(into_input)))
 
     def of_matrices(
-        self, block: Tensor, operand: Callable[[Key], Tensor], bases: Sequence[Tensor], wanted: Sequence[bool]
+        self,
+        launch: Launch,
+        block: Tensor,
+        operand: Callable[[Key], Tensor],
+        bases: Sequence[Tensor],
+        wanted: Sequence[bool],
     ) -> dict[int, Tensor]:
         """Return by number of the base the sums over time and batch of d v^T.
 
         Args:
+            launch: how the rows ran.
             block: the cotangents, [N, width].
             operand: gives by key what matrices were multiplied with, [N, n].
             bases: the tensors of the weights.
             wanted: which of them want a gradient.
         """
-        if block.shape[0] <= FEW_ROWS:
-            return self._of_few(block, operand, bases, wanted)
+        listed = self._list_for(launch, block.shape[0])
+        if listed is not None:
+            return self._listed(listed, block, operand, bases, wanted)
         # Several products share an operand; it is gathered and rounded once.
         block, seen = self._rounded(block), dict[Key, Tensor]()
         found: dict[int, Tensor] = {}
@@ -103,10 +110,14 @@ class MatrixGradients:
                 rows.addmm_(d.t(), v)  # in place, into the rows of the gradient: no product of its own, no copy
         return found
 
-    def of_input(self, key: Key, block: Tensor, start: Tensor | None, bases: Sequence[Tensor]) -> Tensor | None:
+    def of_input(
+        self, launch: Launch, key: Key, block: Tensor, start: Tensor | None, bases: Sequence[Tensor]
+    ) -> Tensor | None:
         """Return [N, I] of one input: `start` and the sum of P^T d; None where nothing reaches it."""
         gradient, dtype = start, block.dtype
         products = [product for product in self._into_input if product.operand == key]
+        if self._on_tiles is not None and products and block.shape[0] > FEW_ROWS:
+            return self._of_input_on_tiles(LargeProducts(self._on_tiles, launch.threads), products, block, start, bases)
         block = self._rounded(block) if products else block
         for product in products:
             d = _columns(block, product.columns)
@@ -122,27 +133,48 @@ class MatrixGradients:
                 gradient.addmm_(d, matrix)
         return gradient
 
-    def _of_few(
-        self, block: Tensor, operand: Callable[[Key], Tensor], bases: Sequence[Tensor], wanted: Sequence[bool]
+    def _of_input_on_tiles(
+        self,
+        listed: LargeProducts,
+        products: Sequence[_BlockProduct],
+        block: Tensor,
+        start: Tensor | None,
+        bases: Sequence[Tensor],
+    ) -> Tensor:
+        width = bases[products[0].base].shape[1]
+        gradient = empty(block, (block.shape[0], width)) if start is None else start
+        for product in products:
+            matrix = bases[product.base].narrow(0, product.rows.start, product.rows.count)
+            fills = start is None and product is products[0]
+            listed.add(_columns(block, product.columns), matrix, gradient, add=not fills)
+        listed.run()
+        return gradient
+
+    def _list_for(self, launch: Launch, rows: int) -> ProductList | None:
+        """Return what takes products over so many rows in one call; None: a library of PyTorch's does, one by one."""
+        if rows <= FEW_ROWS:  # which costs less than one call of a library
+            return OuterProducts(self._of_few_rows, rows)
+        return LargeProducts(self._on_tiles, launch.threads) if self._on_tiles is not None else None
+
+    def _listed(
+        self,
+        products: ProductList,
+        block: Tensor,
+        operand: Callable[[Key], Tensor],
+        bases: Sequence[Tensor],
+        wanted: Sequence[bool],
     ) -> dict[int, Tensor]:
-        """Return the same for few rows: all products in one call, which costs less than one call of a library."""
+        """Return the same as `of_matrices`, all products in one call."""
         found: dict[int, Tensor] = {}
-        # The struct `outer_product_list` of headers/gradients.h: how many, how many rows each, then the products.
-        asked = array("q", [0, block.shape[0]])
-        keep_alive = []
         for product in self._outer:
             if not wanted[product.base]:
                 continue
-            d, v = _columns(block, product.columns), operand(product.operand)
             new = product.base not in found and self._is_whole(product)
             if new:
                 found[product.base] = torch.empty_like(bases[product.base], memory_format=torch.contiguous_format)
             rows = self._rows(found, product, bases[product.base])
-            asked[0] += 1
-            asked.extend(_outer_product(d, v, rows, add=not new))
-            keep_alive += [d, v]
-        if asked[0]:
-            arguments.invoke(self._of_few_rows, asked)
+            products.add(_columns(block, product.columns).t(), operand(product.operand), rows, add=not new)
+        products.run()
         return found
 
     def _rows(self, found: dict[int, Tensor], product: _BlockProduct, base: Tensor) -> Tensor:
@@ -234,12 +266,6 @@ def _joined(products: list[_BlockProduct]) -> Iterator[_BlockProduct]:
         last = product
     if last is not None:
         yield last
-
-
-def _outer_product(d: Tensor, v: Tensor, to: Tensor, *, add: bool) -> tuple[int, ...]:
-    """Return an `outer_product` of headers/gradients.h: to[i, j] is the sum of d[n, i] v[n, j] over the rows n."""
-    (_, rows), (_, columns) = d.shape, v.shape
-    return (d.data_ptr(), v.data_ptr(), d.stride(0), v.stride(0), to.data_ptr(), to.stride(0), rows, columns, add)
 
 
 def _columns(block: Tensor, column: ColumnRange) -> Tensor:
