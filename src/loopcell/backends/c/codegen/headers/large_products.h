@@ -21,21 +21,38 @@ typedef struct {
     large_product list[];
 } large_product_list;
 
-/* Some terms of all sums of a product. */
+/* Some terms of all sums, of products that follow each other and have one a, which is packed for all of them. */
 typedef struct {
-    const large_product *of;
+    const large_product *of, *end;
     int64_t first, terms, next;
-    factor *columns; /* packed: [blocks of WIDE vectors][DEPTH(terms)][WIDE][LANES] */
+    factor *columns; /* packed, product by product: [blocks of WIDE vectors][DEPTH(terms)][WIDE][LANES] */
     int failed;
 } large_part;
 
+INLINE int64_t blocks_of(const large_product *o) { return (o->columns + WIDE * LANES - 1) / (WIDE * LANES); }
+INLINE int same_rows(const large_product *o, const large_product *p) {
+    return o->a == p->a && o->a_row == p->a_row && o->a_term == p->a_term && o->rows == p->rows && o->terms == p->terms;
+}
+
+/* Rows of large tensors lie so far from each other that no prefetcher of the machine's follows. */
+INLINE void fetch_rows(const real *from, int64_t next, int rows, int numbers) {
+    for (int i = 0; i < rows; i++)
+        for (int k = 0; k < numbers; k += LANES) __builtin_prefetch(from + i * next + k);
+}
+
 static void pack_large_columns(void *shared) {
     large_part *p = shared;
-    const large_product *o = p->of;
-    for (int64_t block; (block = __atomic_fetch_add(&p->next, 1, __ATOMIC_RELAXED)) * WIDE * LANES < o->columns;)
+    for (;;) {
+        const int64_t taken = __atomic_fetch_add(&p->next, 1, __ATOMIC_RELAXED);
+        factor *to = p->columns + taken * DEPTH(p->terms) * WIDE * LANES;
+        int64_t block = taken;
+        const large_product *o = p->of;
+        while (o < p->end && block >= blocks_of(o)) block -= blocks_of(o++);
+        if (o == p->end) return;
         for (int v = 0; v < WIDE; v++)
-            pack_columns(p->columns + (block * DEPTH(p->terms) * WIDE + v) * LANES, o->b + p->first * o->b_term, o->b_term,
-                         o->columns, p->terms, WIDE, (block * WIDE + v) * LANES);
+            pack_columns(to + v * LANES, o->b + p->first * o->b_term, o->b_term, o->columns, p->terms, WIDE,
+                         (block * WIDE + v) * LANES);
+    }
 }
 
 /* Rows [TALL][OPERAND(terms)] of an operand, from row `i` of the result on. */
@@ -44,12 +61,17 @@ static void pack_large_rows(factor *to, const large_part *p, int64_t i) {
     const int rows = least(TALL, o->rows - i);
     const real *from = o->a + i * o->a_row + p->first * o->a_term;
     if (o->a_term == 1) {
-        for (int m = 0; m < rows; m++) narrow(to + m * OPERAND(p->terms), from + m * o->a_row, p->terms);
+        for (int m = 0; m < rows; m++) {
+            fetch_rows(from + (m + 1) * o->a_row, 0, m + 1 < rows, (int)p->terms);
+            narrow(to + m * OPERAND(p->terms), from + m * o->a_row, p->terms);
+        }
         return;
     }
     for (int64_t n = 0; n < p->terms; n += 2 * TILE_ROWS)
         for (int m = 0; m < rows; m += LANES) {
             LINES vec turned[(1 + SPLIT) * TILE_ROWS];
+            fetch_rows(from + (n + 2 * TILE_ROWS) * o->a_term + m, o->a_term,
+                       least(2 * TILE_ROWS, p->terms - n - 2 * TILE_ROWS), LANES);
             pack_columns((factor *)turned, from + n * o->a_term, o->a_term, rows, least(2 * TILE_ROWS, p->terms - n), 1, m);
             for (int part = 0; part <= SPLIT; part++) {
                 vec *square = turned + part * TILE_ROWS;
@@ -60,45 +82,53 @@ static void pack_large_rows(factor *to, const large_part *p, int64_t i) {
         }
 }
 
+/* A part of the sums of up to two tiles of rows, and of all columns of a product. */
+static void multiply_rows(const large_part *p, const large_product *o, const factor *rows, int m, const factor *columns, int64_t i) {
+    for (int64_t j = 0; j < o->columns; j += WIDE * LANES, columns += DEPTH(p->terms) * WIDE * LANES) {
+        LINES vec sums[2 * TILE_ROWS * WIDE];
+        real *to = o->to + i * o->to_row + j;
+        if (o->add || p->first) fetch_rows(to, o->to_row, m, WIDE * LANES);
+        tile_products(m, WIDE, columns, rows, p->terms, sums, 0);
+        for (int r = 0; r < m; r++, to += o->to_row)
+            for (int v = 0; v < WIDE && j + v * LANES < o->columns; v++) {
+                const int k = least(LANES, o->columns - j - v * LANES);
+                vec sum = sums[r * WIDE + v];
+                if (o->add || p->first) sum += load(to + v * LANES, k);
+                store(to + v * LANES, sum, k);
+            }
+    }
+}
+
 static void multiply_large(void *shared) {
     large_part *p = shared;
-    const large_product *o = p->of;
     factor *rows = aligned_alloc(64, (size_t)(TALL * OPERAND(p->terms)) * sizeof(factor));
     if (!rows) {
         p->failed = 1;
         return;
     }
     tiles_begin();
-    for (int64_t from; (from = __atomic_fetch_add(&p->next, TALL, __ATOMIC_RELAXED)) < o->rows;) {
+    for (int64_t from; (from = __atomic_fetch_add(&p->next, TALL, __ATOMIC_RELAXED)) < p->of->rows;) {
         pack_large_rows(rows, p, from);
-        const int height = least(TALL, o->rows - from);
-        for (int i = 0; i < height; i += 2 * TILE_ROWS)
-            for (int64_t j = 0; j < o->columns; j += WIDE * LANES) {
-                const int m = least(2 * TILE_ROWS, height - i);
-                LINES vec sums[2 * TILE_ROWS * WIDE];
-                tile_products(m, WIDE, p->columns + j * DEPTH(p->terms), rows + i * OPERAND(p->terms), p->terms, sums, 0);
-                for (int r = 0; r < m; r++)
-                    for (int v = 0; v < WIDE && j + v * LANES < o->columns; v++) {
-                        const int k = least(LANES, o->columns - j - v * LANES);
-                        real *to = o->to + (from + i + r) * o->to_row + j + v * LANES;
-                        vec sum = sums[r * WIDE + v];
-                        if (o->add || p->first) sum += load(to, k);
-                        store(to, sum, k);
-                    }
-            }
+        const int height = least(TALL, p->of->rows - from);
+        const factor *columns = p->columns;
+        for (const large_product *o = p->of; o < p->end; columns += blocks_of(o++) * DEPTH(p->terms) * WIDE * LANES)
+            for (int i = 0; i < height; i += 2 * TILE_ROWS)
+                multiply_rows(p, o, rows + i * OPERAND(p->terms), least(2 * TILE_ROWS, height - i), columns, from + i);
     }
     tiles_end();
     free(rows);
 }
 
 void large_products(large_product_list *all) {
-    for (const large_product *o = all->list; o < all->list + all->count && !all->failed; o++) {
-        const int64_t blocks = (o->columns + WIDE * LANES - 1) / (WIDE * LANES);
-        large_part p = {.of = o};
+    large_part p = {.end = all->list};
+    while (p.end < all->list + all->count && !p.failed) {
+        int64_t blocks = 0;
+        p.of = p.end;
+        while (p.end < all->list + all->count && same_rows(p.end, p.of)) blocks += blocks_of(p.end++);
         p.columns = aligned_alloc(64, (size_t)(blocks * WIDE * LANES * DEPTH(PART)) * sizeof(factor));
         p.failed = !p.columns;
-        for (; p.first < o->terms && !p.failed; p.first += PART) {
-            p.terms = least(PART, o->terms - p.first);
+        for (p.first = 0; p.first < p.of->terms && !p.failed; p.first += PART) {
+            p.terms = least(PART, p.of->terms - p.first);
             void (*const work[])(void *) = {pack_large_columns, multiply_large};
             for (int i = 0; i < 2; i++) {
                 p.next = 0;
@@ -107,6 +137,6 @@ void large_products(large_product_list *all) {
             }
         }
         free(p.columns);
-        if (p.failed) all->failed = 1;
     }
+    all->failed = p.failed;
 }
