@@ -35,9 +35,9 @@ INLINE int same_rows(const large_product *o, const large_product *p) {
 }
 
 /* Rows of large tensors lie so far from each other that no prefetcher of the machine's follows. */
-INLINE void fetch_rows(const real *from, int64_t next, int rows, int numbers) {
+INLINE void fetch_rows(const real *from, int64_t next, int rows, int vectors) {
     for (int i = 0; i < rows; i++)
-        for (int k = 0; k < numbers; k += LANES) __builtin_prefetch(from + i * next + k);
+        for (int v = 0; v < vectors; v++) __builtin_prefetch(from + i * next + v * LANES);
 }
 
 static void pack_large_columns(void *shared) {
@@ -62,7 +62,7 @@ static void pack_large_rows(factor *to, const large_part *p, int64_t i) {
     const real *from = o->a + i * o->a_row + p->first * o->a_term;
     if (o->a_term == 1) {
         for (int m = 0; m < rows; m++) {
-            fetch_rows(from + (m + 1) * o->a_row, 0, m + 1 < rows, (int)p->terms);
+            fetch_rows(from + (m + 1) * o->a_row, 0, m + 1 < rows, (int)p->terms / LANES);
             narrow(to + m * OPERAND(p->terms), from + m * o->a_row, p->terms);
         }
         return;
@@ -71,7 +71,7 @@ static void pack_large_rows(factor *to, const large_part *p, int64_t i) {
         for (int m = 0; m < rows; m += LANES) {
             LINES vec turned[(1 + SPLIT) * TILE_ROWS];
             fetch_rows(from + (n + 2 * TILE_ROWS) * o->a_term + m, o->a_term,
-                       least(2 * TILE_ROWS, p->terms - n - 2 * TILE_ROWS), LANES);
+                       least(2 * TILE_ROWS, p->terms - n - 2 * TILE_ROWS), 1);
             pack_columns((factor *)turned, from + n * o->a_term, o->a_term, rows, least(2 * TILE_ROWS, p->terms - n), 1, m);
             for (int part = 0; part <= SPLIT; part++) {
                 vec *square = turned + part * TILE_ROWS;
@@ -87,7 +87,7 @@ static void multiply_rows(const large_part *p, const large_product *o, const fac
     for (int64_t j = 0; j < o->columns; j += WIDE * LANES, columns += DEPTH(p->terms) * WIDE * LANES) {
         LINES vec sums[2 * TILE_ROWS * WIDE];
         real *to = o->to + i * o->to_row + j;
-        if (o->add || p->first) fetch_rows(to, o->to_row, m, WIDE * LANES);
+        if (o->add || p->first) fetch_rows(to, o->to_row, m, WIDE);
         tile_products(m, WIDE, columns, rows, p->terms, sums, 0);
         for (int r = 0; r < m; r++, to += o->to_row)
             for (int v = 0; v < WIDE && j + v * LANES < o->columns; v++) {
