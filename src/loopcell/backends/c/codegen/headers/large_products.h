@@ -67,19 +67,26 @@ static void pack_large_rows(factor *to, const large_part *p, int64_t i) {
         }
         return;
     }
-    for (int64_t n = 0; n < p->terms; n += 2 * TILE_ROWS)
-        for (int m = 0; m < rows; m += LANES) {
-            LINES vec turned[(1 + SPLIT) * TILE_ROWS];
-            fetch_rows(from + (n + 2 * TILE_ROWS) * o->a_term + m, o->a_term,
-                       least(2 * TILE_ROWS, p->terms - n - 2 * TILE_ROWS), 1);
-            pack_columns((factor *)turned, from + n * o->a_term, o->a_term, rows, least(2 * TILE_ROWS, p->terms - n), 1, m);
-            for (int part = 0; part <= SPLIT; part++) {
-                vec *square = turned + part * TILE_ROWS;
-                transpose(square);
-                for (int lane = 0; lane < LANES; lane++)
-                    *(vec *)(to + (m + lane) * OPERAND(p->terms) + part * PAIRS(p->terms) + n / 2) = square[lane];
+    /* Pairs of terms for all rows of the result, as they lie in memory; then tile by tile rows and terms change places. */
+    for (int64_t n = 0; n < p->terms; n += 2 * TILE_ROWS, from += 2 * TILE_ROWS * o->a_term) {
+        LINES vec turned[1 + SPLIT][TALL / LANES][TILE_ROWS];
+        for (int k = 0; k < 2 * TILE_ROWS; k += 2)
+            for (int m = 0; m < rows; m += LANES) {
+                const real *at = from + k * o->a_term + m;
+                __builtin_prefetch(at + 8 * o->a_term), __builtin_prefetch(at + 9 * o->a_term);
+                const int units = least(LANES, rows - m);
+                const vec low = n + k < p->terms ? load(at, units) : splat(0);
+                const vec high = n + k + 1 < p->terms ? load(at + o->a_term, units) : splat(0);
+                for (int part = 0; part <= SPLIT; part++) turned[part][m / LANES][k / 2] = (vec)pairs_of(low, high, part);
             }
-        }
+        for (int part = 0; part <= SPLIT; part++)
+            for (int m = 0; m < rows; m += LANES) {
+                vec *square = turned[part][m / LANES];
+                factor *tile = to + m * OPERAND(p->terms) + part * PAIRS(p->terms) + n / 2;
+                transpose(square);
+                for (int lane = 0; lane < LANES; lane++) *(vec *)(tile + lane * OPERAND(p->terms)) = square[lane];
+            }
+    }
 }
 
 /* A part of the sums of up to two tiles of rows, and of all columns of a product. */
