@@ -209,7 +209,9 @@ class Executable:
                 return self._as_operator(leaves, weights, lengths, training, record, products), None
             return runner.programs.run_reference(leaves, weights, self.sizes, lengths), None
         chosen = route((*leaves.values(), *weights.bases), runner, lengths)
-        kernels = runner.kernels(x.dtype, kernel_choice(x.dtype, products)) if chosen.backend == "c" else None
+        kernels = None
+        if chosen.backend == "c":
+            kernels = runner.kernels(x.dtype, kernel_choice(x.dtype, products, runner.rows_of_a_share(*x.shape[:2])))
         if chosen.backend == "reference" or (chosen.backend == "c" and kernels is None):
             check_one_device(leaves, weights)
             return runner.programs.run_reference(leaves, weights, self.sizes, lengths), None
@@ -262,7 +264,7 @@ class Executable:
         if training and (self._draws or self._dropped_weights):
             return None
         runner = self._runners[training, ()]
-        kernels = runner.kernels(x.dtype, kernel_choice(x.dtype, products))
+        kernels = runner.kernels(x.dtype, kernel_choice(x.dtype, products, runner.rows_of_a_share(*x.shape[:2])))
         return None if kernels is None else runner.prepare(kernels, leaves, weights, lengths)
 
     def leaves(self, x: Tensor, states: Sequence[Tensor], further: Mapping[str, Tensor]) -> dict[Key, Tensor]:
