@@ -8,7 +8,7 @@ from array import array
 
 from torch import Tensor
 
-from loopcell.backends.c.launch.arguments import invoke
+from loopcell.backends.c.launch import arguments
 from loopcell.backends.c.toolchain import threads
 from loopcell.errors import LoopcellError
 
@@ -49,7 +49,7 @@ class ProductList(ABC):
             LoopcellError: memory ran out.
         """
         if self._fields[self._COUNT]:
-            invoke(self._function, self._fields)
+            arguments.invoke(self._function, self._fields)
 
     @abstractmethod
     def _entry(self, a: Tensor, b: Tensor, to: Tensor, *, add: bool) -> tuple[int, ...]:
