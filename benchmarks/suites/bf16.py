@@ -20,6 +20,7 @@ from benchmarks.task import Task, make_task
 BF16, FP32, THEIRS = "loopcell, bf16", "loopcell, fp32", "torch.nn, bf16"
 AT_HIGH, AT_MEDIUM = "high", "medium"
 """The forms of rows in which our fp32 of less precision stands beside our fp32."""
+FORMS = ("", AT_HIGH, AT_MEDIUM)
 OTHERS = ("JAX, bf16", "ONNX Runtime, bf16")
 
 
@@ -90,6 +91,8 @@ def row(part: Part, name: str, job: modules.Job, settings: Settings) -> Row:
 SUITE = Suite(
     "bf16",
     "bf16 beside fp32, and fp32 of which products are in bf16",
-    tuple(Part("bf16", cell, sizes, form=form) for cell in CELLS for sizes in LARGE for form in ("", AT_HIGH, AT_MEDIUM)),
+    tuple(
+        Part("bf16", cell, sizes, form=form) for cell in CELLS for sizes in LARGE for form in ("", AT_HIGH, AT_MEDIUM)
+    ),
     run,
 )

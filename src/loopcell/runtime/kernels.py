@@ -308,11 +308,6 @@ class KernelRunner:
         """Return how threads share a call; see `crew_for`."""
         return crew_for(steps, batch, self._multiplications, self._units)
 
-    def rows_of_a_share(self, steps: int, batch: int) -> int:
-        """Return how many rows a thread, or a team of them, goes through together."""
-        crew = self.crew(steps, batch)
-        return -(-batch // (crew.threads // crew.team))
-
     def _plain_call(self, bound: BoundKernels, steps: int, batch: int, crew: Crew) -> KernelCall:
         """Return what to run where no row ends early or starts afresh: the same at every such call."""
         # The same object each time, since a launch remembers the struct that it filled in.
