@@ -1,9 +1,10 @@
-"""The errors of fp32 of less precision, on the model of AMX: networks beside the same in fp64, by the precision.
+"""The errors of fp32 of less precision: networks beside the same in fp64, by the precision.
 
-    python -m benchmarks.precisions
+    python -m benchmarks.precisions                     (on the model of AMX)
+    LOOPCELL_BF16=amx python -m benchmarks.precisions   (on AMX)
 
 Relative errors of the output and of the worst gradient, in the norm of the whole tensor. PyTorch's fp32 stands beside
-them. Products after the reverse loop are PyTorch's, which has an opinion of its own on "medium".
+them.
 """
 
 from __future__ import annotations

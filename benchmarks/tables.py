@@ -91,7 +91,7 @@ def half_table(rows: Sequence[Row]) -> str:
     found = {
         (row["cell"], row["job"], Shape(*(row[axis] for axis in "TBIH")), row.get("form", "")): row for row in rows
     }
-    columns = ("ms", *IN_HALF, f"fp32 over {bf16.AT_HIGH}")
+    columns = ("ms", *IN_HALF, *(f"fp32 over {form}" for form in (bf16.AT_HIGH, bf16.AT_MEDIUM)))
     head = ["", "T, B, I, H", *(f"{job}, {column}" for job in ("forward", "training") for column in columns)]
     body = []
     for cell in CELLS:
@@ -99,7 +99,8 @@ def half_table(rows: Sequence[Row]) -> str:
             cells = []
             for job in ("forward", "training"):
                 cells += cells_of(found.get((cell, job, sizes, "")), IN_HALF, bf16.BF16)
-                cells += cells_of(found.get((cell, job, sizes, bf16.AT_HIGH)), (bf16.FP32,), bf16.HIGH)[1:]
+                for form in (bf16.AT_HIGH, bf16.AT_MEDIUM):
+                    cells += cells_of(found.get((cell, job, sizes, form)), (bf16.FP32,), bf16.at(form))[1:]
             body.append([cell, str(sizes).replace(",", ", "), *cells])
     return markdown(head, body) if rows else NOT_YET
 

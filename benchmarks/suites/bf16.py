@@ -1,4 +1,4 @@
-"""bf16: loopcell under autocast beside its own fp32, beside its fp32 at "high", and beside others in bf16."""
+"""bf16: loopcell under autocast beside its own fp32 and beside others in bf16, and fp32 at "high" and "medium"."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from benchmarks.peers.find import peers
 from benchmarks.suites.part import Part, Row, Suite
 from benchmarks.task import Task, make_task
 
-BF16, FP32, HIGH, THEIRS = "loopcell, bf16", "loopcell, fp32", "loopcell, high", "torch.nn, bf16"
-AT_HIGH = "high"
-"""The form of rows in which our fp32 at "high" stands beside our fp32."""
+BF16, FP32, THEIRS = "loopcell, bf16", "loopcell, fp32", "torch.nn, bf16"
+AT_HIGH, AT_MEDIUM = "high", "medium"
+"""The forms of rows in which our fp32 of less precision stands beside our fp32."""
+FORMS = ("", AT_HIGH, AT_MEDIUM)
 OTHERS = ("JAX, bf16", "ONNX Runtime, bf16")
 
 
@@ -28,15 +29,22 @@ def autocast() -> torch.autocast:
     return torch.autocast("cpu", dtype=torch.bfloat16)
 
 
-def ours_at_high(job: modules.Job, task: Task, truth: Observed) -> Entry | Absent:
-    """Return loopcell with products of parts in bf16, where kernels multiply so on this machine."""
+def at(precision: str) -> str:
+    """Return what our fp32 of some precision is called."""
+    return f"loopcell, {precision}"
+
+
+def ours_at(precision: str, job: modules.Job, task: Task, truth: Observed) -> Entry | Absent:
+    """Return loopcell with products of parts in bf16, or of one, where kernels multiply so on this machine."""
     module = ours.network_for(task)
-    with precision_of("high"):
+    with precision_of(precision):
         plan = module.plan()[0]
         if not plan.fused or "bfloat16" not in plan.reason:
-            return Absent(HIGH, f"the same as fp32: {plan.reason}")
-        made = job(HIGH, module, modules.network_of(module), task, truth)
-    return replace(made.within(partial(precision_of, "high")), path=plan.backend)
+            return Absent(at(precision), f"the same as fp32: {plan.reason}")
+        made = job(at(precision), module, modules.network_of(module), task, truth)
+    # Operands of one part lose what bf16 loses, though results are in fp32.
+    dtype = "bfloat16" if precision == AT_MEDIUM else made.dtype
+    return replace(made.within(partial(precision_of, precision)), dtype=dtype, path=plan.backend)
 
 
 def others_in_bf16(name: str, task: Task, truth: Observed) -> list[Entry | Absent]:
@@ -68,8 +76,8 @@ def row(part: Part, name: str, job: modules.Job, settings: Settings) -> Row:
     task = make_task(part.cell, part.sizes)
     truth = modules.truth_of(job, task)
     fp32 = replace(ours.entry_of(job, task, truth), name=FP32)
-    if part.form == AT_HIGH:
-        return compare(part.case(name), [ours_at_high(job, task, truth), fp32], settings)
+    if part.form:
+        return compare(part.case(name), [ours_at(part.form, job, task, truth), fp32], settings)
     theirs = copy.deepcopy(task.module).bfloat16()
     entries = [
         ours_in_bf16(job, task, truth),
@@ -82,7 +90,9 @@ def row(part: Part, name: str, job: modules.Job, settings: Settings) -> Row:
 
 SUITE = Suite(
     "bf16",
-    "bf16 beside fp32, and fp32 of which products are parts in bf16",
-    tuple(Part("bf16", cell, sizes, form=form) for cell in CELLS for sizes in LARGE for form in ("", AT_HIGH)),
+    "bf16 beside fp32, and fp32 of which products are in bf16",
+    tuple(
+        Part("bf16", cell, sizes, form=form) for cell in CELLS for sizes in LARGE for form in ("", AT_HIGH, AT_MEDIUM)
+    ),
     run,
 )

@@ -12,10 +12,15 @@ from loopcell import Recurrent, cells
 from loopcell.backends.c import Factors
 from loopcell.backends.c.launch import choice, rates
 from loopcell.backends.c.launch.rates import MultiplyRates
+from loopcell.backends.c.toolchain import tile_permission
 from loopcell.backends.c.toolchain.target import target
 from loopcell.errors import UsageError
 
 NET = Recurrent(cells.get("gru"), 3, 4)
+
+
+def has_amx():
+    return target().amx and tile_permission.granted()
 
 
 @pytest.fixture
@@ -67,9 +72,18 @@ def test_the_fastest_is_chosen_and_never_one_that_is_slower_than_float32(found, 
     assert f"float32 {found.fp32:.0f}" in choice.fastest(found, split=True).why
 
 
+FEW_ROWS = [(1, Factors.FULL), (6, Factors.FULL), (8, Factors.SPLIT), (99, Factors.SPLIT)]
+
+
+@pytest.mark.parametrize(("rows", "split"), FEW_ROWS)
+def test_split_products_of_few_rows_are_of_float32(rows, split):
+    """A tile of one row takes as long as one of sixteen, and three products of it longer than one of float32."""
+    assert choice.fastest(MultiplyRates(89.0, 47.0, 753.0), split=True, rows=rows).factors is split
+
+
 def test_it_is_measured_once_a_machine(folder, measured):
     first = again()
-    assert first == again() == MultiplyRates(50.0, 100.0 if target().bf16 else None, None)
+    assert first == again() == MultiplyRates(50.0, 100.0 if target().bf16 else None, 400.0 if has_amx() else None)
     assert len(measured) == 1
     (file,) = folder.glob("rates-*.json")
     assert file.stat().st_mode & 0o022 == 0
@@ -161,7 +175,10 @@ def plan_in_bfloat16():
 
 def test_the_plan_says_which_and_how_fast(folder, measured):
     said = plan_in_bfloat16()
-    if target().bf16:
+    if has_amx():
+        assert "products in bfloat16 on tiles, sums in float32 (AMX; " in said
+        assert "billions of multiply-adds a second: float32 50, AVX512-BF16 100, AMX 400)" in said
+    elif target().bf16:
         assert "products in bfloat16, sums in float32 (AVX512-BF16; " in said
         assert "billions of multiply-adds a second: float32 50, AVX512-BF16 100)" in said
     else:
@@ -182,14 +199,15 @@ def test_what_is_not_faster_is_computed_in_float32_and_said(folder, monkeypatch)
 @pytest.mark.parametrize("name", choice.UNITS)
 def test_a_unit_can_be_forced_without_measuring(name, folder, measured, monkeypatch):
     monkeypatch.setenv("LOOPCELL_BF16", name)
-    there = {"avx512": target().bf16, "amx": False}.get(name, True)
+    there = {"avx512": target().bf16, "amx": has_amx()}.get(name, True)
     if not there:
         with pytest.raises(UsageError, match=f"LOOPCELL_BF16 names '{name}', which this CPU, or the target, has not"):
             plan_in_bfloat16()
         return
     said = {"fp32": "computed in float32", "model": "on tiles", "avx512": "AVX512-BF16, as LOOPCELL_BF16 asks"}
+    said["amx"] = "AMX, as LOOPCELL_BF16 asks"
     assert said.get(name, "float32") in plan_in_bfloat16()
-    assert bool(measured) == (name == "auto" and target().bf16)
+    assert bool(measured) == (name == "auto" and (target().bf16 or has_amx()))
 
 
 def test_a_unit_that_there_is_not(monkeypatch):

@@ -47,7 +47,13 @@ def recordings(name, dtype):
                 (y.square().sum() + final.h.sum()).backward()
             with torch.no_grad():
                 net(x, state, lengths=tried.lengths())
-    assert {call.function for call in calls} == {"forward", "forward_and_keep", "reverse", "outer_products"}
+    # On tiles there are also the products over more rows than a few.
+    assert {call.function for call in calls} - {"large_products"} == {
+        "forward",
+        "forward_and_keep",
+        "reverse",
+        "outer_products",
+    }
     assert all(call.expected() for call in calls)
     return calls
 

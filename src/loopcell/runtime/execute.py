@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from loopcell.backends.c import Kernels
 from loopcell.backends.lengths import Lengths
 from loopcell.backends.weights import Weights
 from loopcell.equations import Cell
@@ -209,7 +210,7 @@ class Executable:
                 return self._as_operator(leaves, weights, lengths, training, record, products), None
             return runner.programs.run_reference(leaves, weights, self.sizes, lengths), None
         chosen = route((*leaves.values(), *weights.bases), runner, lengths)
-        kernels = runner.kernels(x.dtype, kernel_choice(x.dtype, products)) if chosen.backend == "c" else None
+        kernels = _kernels(runner, x, products) if chosen.backend == "c" else None
         if chosen.backend == "reference" or (chosen.backend == "c" and kernels is None):
             check_one_device(leaves, weights)
             return runner.programs.run_reference(leaves, weights, self.sizes, lengths), None
@@ -262,7 +263,7 @@ class Executable:
         if training and (self._draws or self._dropped_weights):
             return None
         runner = self._runners[training, ()]
-        kernels = runner.kernels(x.dtype, kernel_choice(x.dtype, products))
+        kernels = _kernels(runner, x, products)
         return None if kernels is None else runner.prepare(kernels, leaves, weights, lengths)
 
     def leaves(self, x: Tensor, states: Sequence[Tensor], further: Mapping[str, Tensor]) -> dict[Key, Tensor]:
@@ -304,3 +305,10 @@ class Executable:
         runner = KernelRunner(Programs.of(recording(self.cell.graph, record), training=training), self.sizes)
         self._names[training, record] = name_of(self.cell, runner, record, training=training)
         return self._runners.setdefault((training, record), runner)
+
+
+def _kernels(runner: KernelRunner, x: Tensor, products: torch.dtype | None) -> Kernels | None:
+    """Return the kernels for an input [T, B, I], by the rows that a thread has of a step."""
+    crew = runner.crew(*x.shape[:2])
+    rows = -(-x.shape[1] // (crew.threads // crew.team))
+    return runner.kernels(x.dtype, kernel_choice(x.dtype, products, rows))

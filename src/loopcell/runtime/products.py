@@ -10,7 +10,7 @@ AS_THEY_ARE = ProductChoice(Factors.FULL)
 """Numbers are multiplied in the dtype of the tensors."""
 
 
-def kernel_choice(dtype: torch.dtype, narrow: torch.dtype | None) -> ProductChoice:
+def kernel_choice(dtype: torch.dtype, narrow: torch.dtype | None, rows: int | None = None) -> ProductChoice:
     """Return what kernels multiply, as things stand now; sums are never narrower than float32.
 
     | tensors | asked for | kernels may |
@@ -25,6 +25,7 @@ def kernel_choice(dtype: torch.dtype, narrow: torch.dtype | None) -> ProductChoi
     Args:
         dtype: of the tensors that kernels read: half precision is widened before.
         narrow: the dtype of results where it is narrower than that.
+        rows: that a thread has of a step; None: enough for every unit.
 
     Raises:
         UsageError: LOOPCELL_BF16 asks for what is not there.
@@ -34,4 +35,6 @@ def kernel_choice(dtype: torch.dtype, narrow: torch.dtype | None) -> ProductChoi
     precision = "highest" if narrow is not None or dtype != torch.float32 else torch.get_float32_matmul_precision()
     if precision == "highest":
         return AS_THEY_ARE
-    return in_parts() if precision == "high" else in_bfloat16()
+    if precision == "high":
+        return in_parts() if rows is None else in_parts(rows)
+    return in_bfloat16()

@@ -25,8 +25,9 @@ _RESERVED = re.compile(r"(n|of|to|acc|w|now|next|ahead|scratch|sum|total|before|
 NARROW_HEADERS = ("products_bf16", "products_int8")
 """What stands in the place of "products" in a kernel of one step with narrow weights."""
 
-TILE_HEADERS = ("tiles_amx", "tiles_model", "tiles")
-"""What follows "products" where these are on tiles: the instructions or a model of them, then the products."""
+TILE_HEADERS = ("tiles_amx", "tiles_model", "tiles", "large_products")
+"""What there is besides where products are on tiles: after "products" the instructions or a model of them, then the
+products of a step; after all headers those after the reverse loop."""
 
 
 @cache

@@ -46,8 +46,8 @@ class ProductWriter:
         depths = [f"DEPTH({length})" for length in lengths]
         results = ", ".join(self.names[index] for index in part.results)
         # One array [M, V] for all segments: P^T d + Q^T e is one sum that never leaves it. Tiles start at 0 anyway.
-        start = "" if factors.on_tiles else " = {0}"
-        yield f"vec acc_{number}[{tile.rows} * {tile.vectors}]{start}; /* {results} */"
+        kind, start = ("LINES vec", "") if factors.on_tiles else ("vec", " = {0}")
+        yield f"{kind} acc_{number}[{tile.rows} * {tile.vectors}]{start}; /* {results} */"
         if factors.on_tiles:
             yield f"if (a->direct) memset(acc_{number}, 0, sizeof(acc_{number}));"
         yield "{"

@@ -238,7 +238,7 @@ class BackwardPass:
         if launch.saved_rows <= FEW_ROWS:
             gradients = self._few.of_matrices(results.cotangents, place, bases, needed)
         else:
-            gradients = self._matrices.of_matrices(results.cotangents, operand, bases, needed)
+            gradients = self._matrices.of_matrices(launch, results.cotangents, operand, bases, needed)
         self._vectors.add_to(gradients, bases, results.sums)
         found: list[Tensor | None] = []
         for key, tensor, want in zip(self._signature.keys, tensors, wanted, strict=False):  # those of the call
@@ -246,7 +246,8 @@ class BackwardPass:
                 found.append(None)
             elif key.kind == "input":
                 start = results.by_step.get(key)
-                found.append(_spread(launch, self._matrices.of_input(key, results.cotangents, start, bases), tensor))
+                reached = self._matrices.of_input(launch, key, results.cotangents, start, bases)
+                found.append(_spread(launch, reached, tensor))
             else:
                 # A state or a loop invariant may have come in as one row for the whole batch: its gradient is the sum.
                 gradient = results.by_row.get(key)

@@ -24,6 +24,8 @@ _MARGIN = 1.2
 """How many times the rate of float32 products in bfloat16 need: operands are rounded before they are multiplied."""
 _TERMS = 3
 """Products in bfloat16 for one of split numbers."""
+_TILE_ROWS = 16
+"""Rows that one instruction multiplies, however few of them there are."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +52,16 @@ def in_bfloat16() -> ProductChoice:
     return _chosen(_asked_for(), split=False, chosen=target())
 
 
-def in_parts() -> ProductChoice:
+def in_parts(rows: int = _TILE_ROWS) -> ProductChoice:
     """Return the fastest way to products of float32 that may lose its last digits: 1e-5 of their size.
+
+    Args:
+        rows: that a thread has of a step. A tile with one row in it takes as long as a full one.
 
     Raises:
         UsageError: as `in_bfloat16`.
     """
-    return _chosen(_asked_for(), split=True, chosen=target())
+    return _chosen(_asked_for(), split=True, chosen=target(), rows=min(rows, _TILE_ROWS))
 
 
 def _asked_for() -> str:
@@ -67,7 +72,7 @@ def _asked_for() -> str:
 
 
 @cache
-def _chosen(name: str, *, split: bool, chosen: Target | None) -> ProductChoice:
+def _chosen(name: str, *, split: bool, chosen: Target | None, rows: int = _TILE_ROWS) -> ProductChoice:
     """Return the choice under a name of LOOPCELL_BF16, for a target; pairs are no way to multiply split numbers."""
     on_tiles = Factors.SPLIT if split else Factors.TILES
     if name == "model":
@@ -82,28 +87,30 @@ def _chosen(name: str, *, split: bool, chosen: Target | None) -> ProductChoice:
         return ProductChoice(Factors.PAIRS, why=f"AVX512-BF16, as {VARIABLE} asks")
     if name != "auto":
         return ProductChoice(Factors.FULL, why=f"as {VARIABLE} asks")
-    return _measured(chosen, split=split) if has_amx or (has_dot and not split) else NO_UNIT
+    return _measured(chosen, split=split, rows=rows) if has_amx or (has_dot and not split) else NO_UNIT
 
 
 NO_UNIT = ProductChoice(Factors.FULL, why="this CPU has no faster unit")
 
 
-def _measured(chosen: Target | None, *, split: bool) -> ProductChoice:
+def _measured(chosen: Target | None, *, split: bool, rows: int) -> ProductChoice:
     assert chosen is not None  # it has a unit
     try:
-        return fastest(rates(chosen), split=split)
+        return fastest(rates(chosen), split=split, rows=rows)
     except BuildError:  # a compiler that refuses these refuses kernels too, and that is reported
         return ProductChoice(Factors.FULL, why="rates could not be measured")
 
 
-def fastest(found: MultiplyRates, *, split: bool) -> ProductChoice:
+def fastest(found: MultiplyRates, *, split: bool, rows: int = _TILE_ROWS) -> ProductChoice:
     """Return what is fastest by measured rates: nothing but float32 where nothing is clearly faster than that.
 
     Args:
         found: the rates.
         split: products are of split numbers, three in the place of one.
+        rows: that a thread has of a step, where products are split. (Of rounded ones few rows are no slower on tiles
+            than in float32, whose weights take twice as long to read.)
     """
-    rate_of = {Factors.SPLIT: (found.amx or 0) / _TERMS} if split else {}
+    rate_of = {Factors.SPLIT: (found.amx or 0) / _TERMS * min(rows, _TILE_ROWS) / _TILE_ROWS} if split else {}
     rate_of = rate_of or {Factors.TILES: found.amx or 0, Factors.PAIRS: found.dot or 0}
     best = max(rate_of, key=rate_of.__getitem__)
     if rate_of[best] <= found.fp32 * _MARGIN:

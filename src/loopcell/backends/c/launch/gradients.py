@@ -15,8 +15,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from loopcell.backends.c.launch.arguments import KernelSignature
+from loopcell.backends.c.launch.arguments import FEW_ROWS, KernelSignature, Launch, empty
 from loopcell.backends.c.launch.forward import ColumnRange
+from loopcell.backends.c.launch.large_products import LargeProducts
 from loopcell.equations.keys import Key
 
 
@@ -63,6 +64,7 @@ class MatrixGradients:
     def __init__(self, signature: KernelSignature, columns: Mapping[Key, ColumnRange]) -> None:
         kernels, backward = signature.kernels, signature.kernels.fused.backward
         self._bf16 = kernels.bf16
+        self._on_tiles = kernels.functions.get("large_products")
         self._slices = signature.layout.slices
         self._lengths = [shape[0] if shape else 1 for shape in signature.shapes]
         outer = ((o.operand, o.parameter, columns[o.cotangent]) for o in backward.outer)
@@ -71,16 +73,25 @@ class MatrixGradients:
         self._into_input = list(_joined(self._products(into_input)))
 
     def of_matrices(
-        self, block: Tensor, operand: Callable[[Key], Tensor], bases: Sequence[Tensor], wanted: Sequence[bool]
+        self,
+        launch: Launch,
+        block: Tensor,
+        operand: Callable[[Key], Tensor],
+        bases: Sequence[Tensor],
+        wanted: Sequence[bool],
     ) -> dict[int, Tensor]:
         """Return by number of the base the sums over time and batch of d v^T.
 
         Args:
+            launch: how the rows ran.
             block: the cotangents, [N, width].
             operand: gives by key what matrices were multiplied with, [N, n].
             bases: the tensors of the weights.
             wanted: which of them want a gradient.
         """
+        if self._on_tiles is not None:
+            listed = LargeProducts(self._on_tiles, launch.threads)
+            return self._of_matrices_on_tiles(listed, block, operand, bases, wanted)
         # Several products share an operand; it is gathered and rounded once.
         block, seen = self._rounded(block), dict[Key, Tensor]()
         found: dict[int, Tensor] = {}
@@ -101,10 +112,14 @@ class MatrixGradients:
                 rows.addmm_(d.t(), v)  # in place, into the rows of the gradient: no product of its own, no copy
         return found
 
-    def of_input(self, key: Key, block: Tensor, start: Tensor | None, bases: Sequence[Tensor]) -> Tensor | None:
+    def of_input(
+        self, launch: Launch, key: Key, block: Tensor, start: Tensor | None, bases: Sequence[Tensor]
+    ) -> Tensor | None:
         """Return [N, I] of one input: `start` and the sum of P^T d; None where nothing reaches it."""
         gradient, dtype = start, block.dtype
         products = [product for product in self._into_input if product.operand == key]
+        if self._on_tiles is not None and products and block.shape[0] > FEW_ROWS:
+            return self._of_input_on_tiles(LargeProducts(self._on_tiles, launch.threads), products, block, start, bases)
         block = self._rounded(block) if products else block
         for product in products:
             d = _columns(block, product.columns)
@@ -119,6 +134,44 @@ class MatrixGradients:
             else:
                 gradient.addmm_(d, matrix)
         return gradient
+
+    def _of_input_on_tiles(
+        self,
+        listed: LargeProducts,
+        products: Sequence[BlockProduct],
+        block: Tensor,
+        start: Tensor | None,
+        bases: Sequence[Tensor],
+    ) -> Tensor:
+        width = bases[products[0].base].shape[1]
+        gradient = empty(block, (block.shape[0], width)) if start is None else start
+        for product in products:
+            matrix = bases[product.base].narrow(0, product.rows.start, product.rows.count)
+            fills = start is None and product is products[0]
+            listed.add(_columns(block, product.columns), matrix, gradient, add=not fills)
+        listed.run()
+        return gradient
+
+    def _of_matrices_on_tiles(
+        self,
+        listed: LargeProducts,
+        block: Tensor,
+        operand: Callable[[Key], Tensor],
+        bases: Sequence[Tensor],
+        wanted: Sequence[bool],
+    ) -> dict[int, Tensor]:
+        """Return the same as `of_matrices`, all products in one call."""
+        found: dict[int, Tensor] = {}
+        for product in self.outer:
+            if not wanted[product.base]:
+                continue
+            new = product.base not in found and self._is_whole(product)
+            if new:
+                found[product.base] = torch.empty_like(bases[product.base], memory_format=torch.contiguous_format)
+            rows = self._rows(found, product, bases[product.base])
+            listed.add(_columns(block, product.columns).t(), operand(product.operand), rows, add=not new)
+        listed.run()
+        return found
 
     def _rows(self, found: dict[int, Tensor], product: BlockProduct, base: Tensor) -> Tensor:
         """Return the rows of a base's gradient to which a product belongs; the gradient starts at 0."""

@@ -54,6 +54,7 @@ def beginning(dtype: torch.dtype, lanes: int, factors: Factors = Factors.FULL, t
     if factors.on_tiles:
         after = names.index("products") + 1
         names[after:after] = [tiles.value, "tiles"]
+        names.append("large_products")
     defines = "".join(f"#define {name} {value}\n" for name, value in words.items())
     return f"{defines}{headers(tuple(names))}"
 
@@ -70,8 +71,8 @@ class ForwardKernels:
         recorded: names of the values that are recorded, in order.
         forward: the loop for inference.
         library: the loaded library.
-        functions: its entries, by name; each takes the address of a struct: `arguments` of headers/rows.h, and
-            `outer_products` the one of headers/gradients.h.
+        functions: its entries, by name; each takes the address of a struct: `arguments` of headers/rows.h,
+            `outer_products` the one of headers/gradients.h, `large_products` the one of headers/large_products.h.
     """
 
     forward: ForwardKernel
@@ -130,7 +131,8 @@ class Kernels(ForwardKernels):
         self.forward_and_save = self.loops.forward_and_save
         self.reverse = self.loops.reverse
         self._registers = registers
-        self._build(self.text(), [*(kernel.name for kernel in self.loops.all()), "outer_products"], self._parts)
+        names = [*(kernel.name for kernel in self.loops.all()), "outer_products"]
+        self._build(self.text(), [*names, *(["large_products"] if factors.on_tiles else [])], self._parts)
 
     def text(self) -> str:
         """Return the whole C file: definitions, the headers, and the loops."""

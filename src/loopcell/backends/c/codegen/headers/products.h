@@ -34,6 +34,10 @@ INLINE vec split_part(vec a, int part) {
     const vec rest = a - (vec)(widened(halves_of(a)) << 16);
     return choose(v_abs(rest) < INFINITY, rest, splat(0));
 }
+/* Numbers beside their neighbours along the depth. */
+INLINE factors pairs_of(vec low, vec high, int part) {
+    return widened(halves_of(split_part(low, part))) | widened(halves_of(split_part(high, part))) << 16;
+}
 /* Round the K numbers of a row; an odd one gets a 0 beside it. */
 INLINE void narrow(factor *restrict to, const real *from, int64_t K) {
     for (int part = 0; part <= SPLIT; part++, to += PAIRS(K)) {
@@ -150,7 +154,7 @@ INLINE void pack_columns(factor *restrict to, const real *from, int64_t ld, int6
             const real *p = from + k * ld + u0;
             const vec low = units && k < K ? load(p, units) : splat(0);
             const vec high = units && k + 1 < K ? load(p + ld, units) : splat(0);
-            *(factors *)to = widened(halves_of(split_part(low, part))) | widened(halves_of(split_part(high, part))) << 16;
+            *(factors *)to = pairs_of(low, high, part);
         }
 #else
     for (int64_t k = 0; k < K; k++) *(vec *)(to + k * V * LANES) = units ? load(from + k * ld + u0, units) : splat(0);

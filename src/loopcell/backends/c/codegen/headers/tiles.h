@@ -5,6 +5,7 @@
  */
 #define TILE_ROWS 16
 #define TILE_BYTES 64
+#define LINES __attribute__((aligned(64))) /* a row of a tile is a line of the cache, and is not to be two halves of lines */
 
 /* Before the first product of a thread, and after its last: tiles that are in use are saved at every switch of threads. */
 static __attribute__((unused)) void tiles_begin(void) {
