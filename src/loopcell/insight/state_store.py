@@ -6,7 +6,8 @@ computed, and mapped into memory part by part when they are searched. The texts 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -61,20 +62,31 @@ def store_states(
     if dtype not in ("float16", "float32"):
         raise UsageError(f"states are stored as float16 or float32, not {quoted(dtype)}")
     arrow()
-    parts = iter(model.corpus_states(corpus, quantities))
-    first = next(parts, None)
-    if first is None:
-        raise DataError("the corpus is empty: it has no step")
-    header = StatesHeader(
-        model=fingerprint(model),
-        title=type(model).__name__,
-        layers=tuple(layer.name for layer in first.layers),
-        separator=first.separator,
-        about=dict(about or {}),
-    )
-    with atomic_write(path) as temporary:
-        _write(temporary, header, first, parts, dtype)
+    with _closed(model.corpus_states(corpus, quantities)) as parts:
+        first = next(parts, None)
+        if first is None:
+            raise DataError("the corpus is empty: it has no step")
+        header = StatesHeader(
+            model=fingerprint(model),
+            title=type(model).__name__,
+            layers=tuple(layer.name for layer in first.layers),
+            separator=first.separator,
+            about=dict(about or {}),
+        )
+        with atomic_write(path) as temporary:
+            _write(temporary, header, first, parts, dtype)
     return StateStore.open(path)
+
+
+@contextmanager
+def _closed(parts: Iterable[CorpusPart]) -> Iterator[Iterator[CorpusPart]]:
+    """Give the parts, and end a generator of them however it is left: one may hold a temporary folder."""
+    found = iter(parts)
+    try:
+        yield found
+    finally:
+        if isinstance(found, Generator):
+            found.close()
 
 
 def _write(path: Path, header: StatesHeader, first: CorpusPart, rest: Iterable[CorpusPart], dtype: StatesDtype) -> None:
