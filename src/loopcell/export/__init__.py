@@ -28,6 +28,7 @@ from loopcell.files.when_asked import imported_when_asked
 
 if TYPE_CHECKING:
     from loopcell.export.c import CForm as CForm, CReport as CReport, to_c as to_c
+    from loopcell.export.of_files import verify as verify
     from loopcell.export.onnx import (
         OnnxFile as OnnxFile,
         OnnxMetadata as OnnxMetadata,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
         to_onnx as to_onnx,
     )
     from loopcell.export.torch_program import ProgramStream as ProgramStream, to_torch_program as to_torch_program
-    from loopcell.export.verifying import Verified as Verified, verify as verify
+    from loopcell.export.verifying import Verified as Verified
     from loopcell.export.wasm import WasmReport as WasmReport, WasmStream as WasmStream, to_wasm as to_wasm
 
 __getattr__ = imported_when_asked(
@@ -44,7 +45,8 @@ __getattr__ = imported_when_asked(
         "c": ("CForm", "CReport", "to_c"),
         "onnx": ("OnnxFile", "OnnxMetadata", "OnnxStream", "to_onnx"),
         "torch_program": ("ProgramStream", "to_torch_program"),
-        "verifying": ("Verified", "verify"),
+        "of_files": ("verify",),
+        "verifying": ("Verified",),
         "wasm": ("WasmReport", "WasmStream", "to_wasm"),
     },
 )

@@ -30,7 +30,7 @@ from loopcell.export.step_model import (
     step_model_of,
 )
 from loopcell.export.step_model.checks import Data, check_of
-from loopcell.export.verifying import verify
+from loopcell.export.verifying import verify_run
 
 Tensors: TypeAlias = dict[str, Tensor]
 
@@ -68,7 +68,7 @@ def to_torch_program(
     dynamic = None if rows else tuple(dict.fromkeys(part, batch) for part in (inputs, states))
     program = torch.export.export(StepModule(step).eval(), (inputs, states), dynamic_shapes=dynamic)
     data = check_of(model, drawn(step) if x is None else x)
-    verify(step, ProgramStream(program, step, rows or 1), data, tolerance=tolerance)
+    verify_run(step, ProgramStream(program, step, rows or 1), data, tolerance=tolerance)
     return program
 
 

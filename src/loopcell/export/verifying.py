@@ -5,8 +5,9 @@ Whatever an exporter makes is driven through two methods, and has no need to kno
     reset()              start a new stream
     step(**inputs)       take one step: an array a name in, the outputs by name out
 
-and where it can take many steps in one call, `feed(**inputs)` too, with one more axis in front, [T, ...], in and out.
-`StepRun`, `OnnxStream` and a compiled C model are such things.
+and where it can take many steps in one call, `feed(**inputs)` too, with one more axis in front, [T, ...], in and out;
+or it runs whole sequences, as a program of C does, by `steps(inputs, again)`. `StepRun`, `OnnxStream`, `WasmStream` and
+a compiled C model are such things.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +26,11 @@ from loopcell.export.step_model.checks import Data, check_of, growing_cuts
 
 Sequences = Mapping[str, npt.ArrayLike]
 Arrays = dict[str, npt.NDArray[Any]]
+CHUNK = 5
+"""Steps between two times that a state is saved and loaded."""
 
 
+@runtime_checkable
 class StepByStep(Protocol):
     """An exported model that takes steps, and keeps its state from one to the next."""
 
@@ -45,14 +49,26 @@ class InChunks(StepByStep, Protocol):
         """Take the steps of a chunk, [T, ...]; gives the outputs, [T, ...]."""
 
 
+@runtime_checkable
+class TakesSteps(Protocol):
+    """An exported model that runs over a whole sequence: a program of C, a module of WebAssembly."""
+
+    def steps(self, inputs: Mapping[str, npt.NDArray[Any]], again: int = 0) -> Mapping[str, npt.NDArray[Any]]:
+        """Take a step for each row from a fresh state, which is saved and loaded after every so many; 0 for never."""
+
+
+Runs: TypeAlias = StepByStep | TakesSteps
+
+
 @dataclass(frozen=True)
 class Verified:
     """The result of a check.
 
     Attributes:
         steps: how many steps were compared.
-        errors: the largest difference in each way of running, by its name: "stepped", "whole", "chunked" of what
-            was exported, "original", and "own offline", "own chunked", "own stepped", "own streamed" of the model.
+        errors: the largest difference in each way of running, by its name: "stepped", "whole", "chunked", "saved" of
+            what was exported (saved: its state written and read back now and then), "original", and "own offline",
+            "own chunked", "own stepped", "own streamed" of the model.
     """
 
     steps: int
@@ -64,15 +80,15 @@ class Verified:
         return f"held against the model over {self.steps} steps, the largest differences {found}"
 
 
-def verify(
+def verify_run(
     model: object,
-    exported: StepByStep,
+    exported: Runs,
     inputs: Data,
     *,
     original: Mapping[str, npt.ArrayLike] | None = None,
     tolerance: float = 1e-4,
 ) -> Verified:
-    """Hold an exported model against its original: offline == chunked == stepped == exported.
+    """Hold an exported model that runs against its original; see `loopcell.export.verify`, which opens files too.
 
     The middle of all comparisons is the step in double precision. What was exported is run step by step, and where it
     can in chunks and as a whole; the model runs on the same data in its own ways: a network at once, in chunks and step
@@ -100,23 +116,34 @@ def verify(
 
 def _verified(
     step_model: StepModel,
-    exported: StepByStep,
+    exported: Runs,
     check: StepCheck,
     original: Mapping[str, npt.ArrayLike] | None,
     tolerance: float,
 ) -> Verified:
-    """Hold an export against one sequence; arguments and errors as `verify`."""
+    """Hold an export against one sequence; arguments and errors as `verify_run`."""
     arrays = {name: np.asarray(value) for name, value in check.inputs.items()}
     steps = _steps_of(step_model, arrays)
     expected = _stepped(StepRun(step_model), arrays, steps)
-    found = {"stepped": _stepped(exported, arrays, steps)}
-    if isinstance(exported, InChunks):
-        found |= {"whole": _fed(exported, arrays, [0, steps]), "chunked": _fed(exported, arrays, growing_cuts(steps))}
+    found = _runs(exported, arrays, steps)
     if original is not None:
         found["original"] = {name: np.asarray(value) for name, value in original.items()}
-    exported.reset()
     errors = {way: _compared(way, expected, given, tolerance) for way, given in found.items()}
     return Verified(steps, errors | demand_own(check, expected, tolerance))
+
+
+def _runs(exported: Runs, inputs: Arrays, steps: int) -> dict[str, Arrays]:
+    """Run an export in each way that it has; it is reset before and after."""
+    found: dict[str, Arrays] = {}
+    if isinstance(exported, TakesSteps) and callable(exported.steps):  # an `OnnxStream` counts its steps so
+        found |= {"whole": dict(exported.steps(inputs)), "saved": dict(exported.steps(inputs, CHUNK))}
+    if isinstance(exported, StepByStep):
+        found["stepped"] = _stepped(exported, inputs, steps)
+    if isinstance(exported, InChunks):
+        found |= {"whole": _fed(exported, inputs, [0, steps]), "chunked": _fed(exported, inputs, growing_cuts(steps))}
+    if isinstance(exported, StepByStep):
+        exported.reset()
+    return found
 
 
 def demand_own(check: StepCheck, expected: Arrays, tolerance: float) -> dict[str, float]:

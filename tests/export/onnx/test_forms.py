@@ -7,12 +7,12 @@ from hypothesis import given, settings
 
 from loopcell import cells
 from loopcell.errors import CheckFailed, EquationError
+from loopcell.export import verify
 from loopcell.export.onnx import OnnxStream, layers, to_onnx
 from loopcell.export.onnx.file import OnnxFile
 from loopcell.export.onnx.write import onnx_model
 from loopcell.export.step_model import Delay, Lookup, Output, Quantity, Softmax, StepModel, StepRun
 from loopcell.export.step_model.formulas import linear_stage, scale_stage
-from loopcell.export.verifying import verify
 from tests.export.onnx.models import model_of, network_of, sequences_of
 from tests.laws import unusual
 from tests.laws.drawn import cell_of, drawings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from loopcell.export.c.weight_kinds import as_stored
 from loopcell.export.drawn import drawn
 from loopcell.export.step_model import Equations, Lookup, Stage, StepCheck, StepModel, StepRun
 from loopcell.export.step_model.checks import MOST_STEPS, Data, check_of, demand_data
-from loopcell.export.verifying import demand_own
+from loopcell.export.verifying import CHUNK, TakesSteps, demand_own
 
 Array: TypeAlias = npt.NDArray[Any]
 Arrays: TypeAlias = Mapping[str, Array]
@@ -27,7 +27,6 @@ OWN = 1e-4
 _CLOSE, _TIMES = 2e-5, 30
 """The error that is always allowed, in units of the largest answer or of 1; and how many times the difference that one
 rounding of each weight and input makes."""
-_CHUNK = 5
 _UNLIKE = 300  # times smaller, an input has 7 bits left of 15
 
 
@@ -84,6 +83,22 @@ def record(source: CSource, data: Data | None, model: object = None) -> Recorded
     """
     if data is not None:
         demand_data(data)
+    assert isinstance(source.form, ProductForm)  # whole numbers have a record of their own
+    kind = source.form.kind
+    stored = as_stored(source.model, kind)
+    return _recorded(source, stored, _rounded(stored, np.random.default_rng(1), kind.grain), data, model)
+
+
+def _recorded(source: CSource, stored: StepModel, rounded: StepModel, data: Data | None, model: object) -> Recorded:
+    """Record one sequence, and those after it.
+
+    Args:
+        source: the model.
+        stored: it with its weights as they are stored.
+        rounded: the same with each of these moved by what a step may round it.
+        data: as `record`.
+        model: likewise.
+    """
     given = data.inputs if isinstance(data, StepCheck) else data
     inputs: Arrays = drawn(source.model, STEPS) if given is None else checked(source.model, given)
     answers = stepped(source.model, inputs)
@@ -95,18 +110,17 @@ def record(source: CSource, data: Data | None, model: object = None) -> Recorded
             inputs, answers = (changed, found) if _finite(found) else (inputs, answers)
     if not _finite(answers):
         raise CheckFailed("the model's answers are not finite on these inputs, so no export can be held against them")
-    assert isinstance(source.form, ProductForm)  # whole numbers have a record of their own
-    kind, rng = source.form.kind, np.random.default_rng(1)
-    stored = as_stored(source.model, kind)
+    assert isinstance(source.form, ProductForm)
+    kind, rng = source.form.kind, np.random.default_rng(2)
     meant = answers if kind.c_type == "float" else stepped(stored, inputs)
     nearby = {name: _moved(values, rng, kind.grain) for name, values in inputs.items()}
-    moved = difference(stepped(_rounded(stored, rng, kind.grain), nearby), meant)
+    moved = difference(stepped(rounded, nearby), meant)
     scale = max(1.0, *(float(np.abs(values).max(initial=0)) for values in answers.values()))
     allowed = max(_CLOSE * scale, _TIMES * moved)
     check = data if isinstance(data, StepCheck) else check_of(model, inputs)
     own = demand_own(check, answers, max(OWN, allowed))
     advice = _of_unlike_sizes(inputs) if kind.c_type == "int8_t" else ""
-    further = tuple(record(source, one, model) for one in check.further)
+    further = tuple(_recorded(source, stored, rounded, one, model) for one in check.further)
     return Recorded(inputs, meant, allowed, difference(meant, answers), own, advice, further)
 
 
@@ -127,13 +141,6 @@ def _of_unlike_sizes(inputs: Arrays) -> str:
     return f"{about}; or take weights='bfloat16'"
 
 
-class TakesSteps(Protocol):
-    """Whatever an export came to that takes steps: a program of C, a module of WebAssembly."""
-
-    def steps(self, inputs: Arrays, again: int = 0) -> Mapping[str, Array]:
-        """Take a step for each row from a fresh state, which is saved and loaded after every so many; 0 for never."""
-
-
 def demand_equal(program: TakesSteps, recorded: Recorded) -> float:
     """Compare what was exported with what was recorded of all sequences; gives the largest error.
 
@@ -145,7 +152,7 @@ def demand_equal(program: TakesSteps, recorded: Recorded) -> float:
 
 def _demand_equal(program: TakesSteps, recorded: Recorded) -> float:
     found = program.steps(recorded.inputs)
-    again = program.steps(recorded.inputs, again=_CHUNK)
+    again = program.steps(recorded.inputs, again=CHUNK)
     worst = 0.0
     for name, expected in recorded.answers.items():
         error = float(np.abs(found[name] - expected).max(initial=0))

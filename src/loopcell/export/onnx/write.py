@@ -15,7 +15,7 @@ from loopcell.export.onnx.file import OnnxFile
 from loopcell.export.onnx.stream import OnnxStream
 from loopcell.export.step_model import Equations, Lookup, StepModel, step_model_of
 from loopcell.export.step_model.checks import Data, check_of
-from loopcell.export.verifying import Verified, verify
+from loopcell.export.verifying import Verified, verify_run
 from loopcell.files import atomic_write
 from loopcell.files.extras import require
 
@@ -61,7 +61,7 @@ def to_onnx(
     steps = step_model_of(model)
     content = onnx_model(steps, form).SerializeToString()
     data = drawn(steps) if x is None else x
-    found = verify(steps, OnnxStream(OnnxFile(content, path)), check_of(model, data), tolerance=tolerance)
+    found = verify_run(steps, OnnxStream(OnnxFile(content, path)), check_of(model, data), tolerance=tolerance)
     with atomic_write(path) as temporary:
         temporary.write_bytes(content)
     return found

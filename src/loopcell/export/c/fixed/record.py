@@ -13,10 +13,10 @@ from loopcell.errors import CheckFailed, UsageError
 from loopcell.export.c.fixed.model import FixedModel, fixed_model
 from loopcell.export.c.fixed.run import FixedRun
 from loopcell.export.c.fixed.source import FixedForm, FixedSource
-from loopcell.export.c.verify import OWN, Recorded, TakesSteps, checked, difference, stepped
+from loopcell.export.c.verify import OWN, Recorded, checked, difference, stepped
 from loopcell.export.step_model import StepCheck, StepModel
 from loopcell.export.step_model.checks import Data, demand_data
-from loopcell.export.verifying import demand_own
+from loopcell.export.verifying import TakesSteps, demand_own
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 _USELESS = 0.1
