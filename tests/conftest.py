@@ -28,17 +28,21 @@ settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
 
-@pytest.fixture(autouse=True)
-def _reference_path(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Most tests are about what holds on every path and take plain PyTorch; tests/kernels is about the fused one.
+AS_USERS_DO = {"cli", "comparison", "docs", "examples", "kernels", "tasks", "training", "tuning"}
+"""The folders of tests whose networks take the path that a user's would, that of the kernels wherever it can be had."""
 
-    The pages run as they do for their readers.
+
+@pytest.fixture(autouse=True)
+def _path_of_the_folder(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Tests of cells, layers and laws take plain PyTorch, of which all else is proven to be the equal.
+
+    What trains, and the pages, runs as it does for users; it is also many times faster so.
     """
     import loopcell
 
     # Of the tests' own folders: a checkout may lie in one that is called so, too.
     here = request.path.relative_to(Path(__file__).parent).parts
-    with loopcell.backend("auto" if {"kernels", "docs"} & set(here) else "reference"):
+    with loopcell.backend("auto" if AS_USERS_DO & set(here) else "reference"):
         yield
 
 

@@ -147,3 +147,16 @@ def test_classifiers_exist_and_agree_with_the_rest():
     assert not [one for one in PROJECT["classifiers"] if one.startswith("License ::")]  # `license` says it (PEP 639)
     assert PROJECT["requires-python"] == ">=3.11"
     assert "Programming Language :: Python :: 3.11" in PROJECT["classifiers"]
+
+
+def test_shapes_are_checked_in_every_module_that_writes_them():
+    (flag,) = re.findall(r"--jaxtyping-packages=(\S+)", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    *named, checker = flag.split(",")
+    assert checker == "beartype.beartype"
+    source = ROOT / "src"
+    having = {
+        ".".join(path.relative_to(source).with_suffix("").parts)
+        for path in source.rglob("*.py")
+        if re.search(r"^\s*(from|import) jaxtyping\b", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert set(named) == having

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import typing
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,7 @@ def returned(function: Any) -> Iterator[type]:
     yield from classes_in(written)
 
 
+@cache
 def everything() -> dict[str, Any]:
     """Return the classes of all loaded modules of the library, and what annotations take from elsewhere."""
     names = {"Any": Any, "Literal": typing.Literal}

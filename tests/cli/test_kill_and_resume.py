@@ -13,6 +13,9 @@ import torch
 
 from loopcell.files.tensors import read_tensor_file
 from loopcell.training.checkpoint import CHECKPOINT
+from tests.cli.conftest import one_thread
+
+__all__ = ["one_thread"]
 
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 STEPS = 160
@@ -106,10 +109,11 @@ def test_a_reader_that_has_had_enough_is_no_error(run):
     assert errors == ""
 
 
-def test_two_processes_from_the_command_line_agree_with_one(text, tmp_path):
+def test_two_processes_from_the_command_line_agree_with_one(loopcell, text, tmp_path):
     small = ["--cell", "gru", "--hidden", "8", "--layers", "1", "--chunk", "8"]
     flags = [*small, "--device", "cpu", "--precision", "64-true", "--max-steps", "12", "--seed", "1"]
-    finish(start("train", "lm", text, *flags, "--batch-size", 8, "--run", tmp_path / "one"))
+    alone = loopcell("train", "lm", text, *flags, "--batch-size", 8, "--run", tmp_path / "one")
+    assert alone.exit_code == 0, alone.output
     said = finish(start("train", "lm", text, *flags, "--batch-size", 4, "--devices", 2, "--run", tmp_path / "two"))
     assert said.count("complete: 12 updates") == 1
     one, two = (checkpoint(tmp_path / name, "last") for name in ("one", "two"))

@@ -18,6 +18,19 @@ def _strict(monkeypatch):
 
 
 @pytest.fixture
+def compiled_soon(monkeypatch):
+    """Build without optimisation, in a third of the time: for tests of what the C says.
+
+    That the optimiser leaves it so is proven of every cell by test_against_reference.py, and of single precision and
+    steps by the tests of these, which all build as a user's process does.
+    """
+    monkeypatch.setenv("LOOPCELL_CFLAGS", f"{STRICT} -O0")
+    _forget()
+    yield
+    _forget()
+
+
+@pytest.fixture
 def aimed(monkeypatch):
     """Have kernels built for a target, and with a compiler, from now on in this test."""
 

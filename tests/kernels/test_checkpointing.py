@@ -12,6 +12,7 @@ from loopcell.backends.c.launch.forward import SavedLayout
 from tests.kernels.test_laws import ALL
 from tests.laws.table import MODIFIED, case
 
+pytestmark = pytest.mark.usefixtures("compiled_soon")
 CELLS = {cell.name: cell for cell in MODIFIED} | {name: ALL[name] for name in ("lstm", "gru", "lstm_layer_norm")}
 
 

@@ -11,6 +11,7 @@ from tests.laws.unusual import UNUSUAL
 from tests.passes.test_recognise import KNOWN, somebodys_lstm
 from tests.paths import ELSEWHERE, path
 
+pytestmark = pytest.mark.usefixtures("compiled_soon")
 MODIFIED = {
     "zoneout": cells.zoneout(cells.get("lstm"), {"h": 0.2, "c": 0.4}),
     "recurrent dropout": cells.recurrent_dropout(cells.get("gru_keeps_before"), 0.3, input_rate=0.2),

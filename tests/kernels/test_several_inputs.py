@@ -8,6 +8,7 @@ from loopcell import cells
 from loopcell.backends.lengths import Lengths
 from loopcell.insight.nudges import NudgedExecutable
 
+pytestmark = pytest.mark.usefixtures("compiled_soon")
 T, B, N, H = 6, 3, 5, 7
 
 

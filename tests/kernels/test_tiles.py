@@ -23,9 +23,9 @@ from loopcell.backends.c.toolchain.build import build
 from loopcell.backends.c.toolchain.target import FLAGS, target
 from loopcell.errors import UsageError
 from loopcell.passes import build_program
-from tests.kernels.conftest import STRICT
 from tests.kernels.test_processes import in_a_process
 
+pytestmark = pytest.mark.usefixtures("compiled_soon")
 SINGLE = torch.float32
 LEAST_NORMAL = 2.0**-126
 
@@ -40,11 +40,6 @@ UNITS = [
     pytest.param("amx", marks=pytest.mark.skipif(not has_amx(), reason="this CPU has no AMX (amx_bf16)"), id="amx"),
 ]
 TILES_OF = {"model": Tiles.MODEL, "amx": Tiles.AMX}
-
-
-@pytest.fixture(autouse=True)
-def _compiled_soon(monkeypatch):
-    monkeypatch.setenv("LOOPCELL_CFLAGS", f"{STRICT} -O0")
 
 
 @pytest.fixture(params=UNITS)

@@ -233,9 +233,9 @@ def test_an_export_that_is_not_the_model_is_not_written(tmp_path, monkeypatch):
         (GRU(3, 5), {"name": "Makefile"}, "'makefile' is what a file beside the model is called"),
         (GRU(3, 5), {"form": CForm(simd="mmx")}, "there is no simd='mmx'; there are plain and vectors"),
         (
-            LSTM(3, 5000),
-            {"form": CForm(stack_limit=100_000)},
-            "a step of lstm keeps 160,000 bytes in arrays on the stack, more than the 100,000",
+            LSTM(3, 500),
+            {"form": CForm(stack_limit=10_000)},
+            "a step of lstm keeps 16,000 bytes in arrays on the stack, more than the 10,000",
         ),
         (torch.nn.Linear(2, 2), {}, "what is exported is a recurrent network or a trained estimator, not a Linear"),
     ],

@@ -9,7 +9,6 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-import loopcell
 from loopcell import Forecaster
 from loopcell.cli.app import app
 from loopcell.errors import FileFormatError, UsageError
@@ -49,8 +48,7 @@ def table(kind, steps=90):
 
 @pytest.fixture(scope="module")
 def fitted():
-    with loopcell.backend("reference"):  # as the tests have it, to the last bit
-        return {kind: Forecaster(**QUICK, **own, ensemble=2).fit(table(kind)) for kind, own in KINDS.items()}
+    return {kind: Forecaster(**QUICK, **own, ensemble=2).fit(table(kind)) for kind, own in KINDS.items()}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-import loopcell
 from loopcell import SequenceClassifier, SequenceRegressor, SequenceTagger
 from loopcell.data import LogMel, Mfcc, RawAudio
 from loopcell.errors import DataError, FileFormatError, UsageError
@@ -33,13 +32,12 @@ def models():
     tags = [[["a", "b", "c"][step % 3] for step in range(steps_of(features, x))] for x in X]
     short, pairs = sounds(6, 200), np.arange(24.0).reshape(12, 2)
     each = [[["x", "y"][step % 2] for step in range(len(x))] for x in short]
-    with loopcell.backend("reference"):
-        return {
-            "tagger": (SequenceTagger(**QUICK, features=features).fit(X, tags), X[0]),
-            "raw": (SequenceTagger(**QUICK, features=RawAudio(RATE)).fit(short, each), short[0]),
-            "classifier": (SequenceClassifier(**QUICK, features=Mfcc(RATE), downsample=1).fit(X, labels), X[0]),
-            "regressor": (SequenceRegressor(**QUICK, features=features, downsample=1).fit(X, pairs), X[0]),
-        }
+    return {
+        "tagger": (SequenceTagger(**QUICK, features=features).fit(X, tags), X[0]),
+        "raw": (SequenceTagger(**QUICK, features=RawAudio(RATE)).fit(short, each), short[0]),
+        "classifier": (SequenceClassifier(**QUICK, features=Mfcc(RATE), downsample=1).fit(X, labels), X[0]),
+        "regressor": (SequenceRegressor(**QUICK, features=features, downsample=1).fit(X, pairs), X[0]),
+    }
 
 
 def whole(model, x):

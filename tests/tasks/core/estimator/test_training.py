@@ -151,7 +151,7 @@ def test_an_interrupted_fit_keeps_what_it_came_to(monkeypatch):
 
 PROGRAM = """
 import sys
-from loopcell import SequenceClassifier, backend
+from loopcell import SequenceClassifier
 from tests.tasks.small import QUICK, words
 import os, signal
 import loopcell.training.loop as loop
@@ -166,8 +166,7 @@ if sys.argv[2] == "kill":
     loop.Trainer._save = killed
 X, y = words(60)
 model = SequenceClassifier(**QUICK, epochs=8, dropout=0.2, patience=None)
-with backend("reference"):
-    model.fit(X, y, run=sys.argv[1], resume=sys.argv[2] == "resume")
+model.fit(X, y, run=sys.argv[1], resume=sys.argv[2] == "resume")
 """
 
 
