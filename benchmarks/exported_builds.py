@@ -43,7 +43,7 @@ class Build(NamedTuple):
 
     @property
     def about(self) -> dict[str, str]:
-        """What a row of results says of it."""
+        """Itself, as a row of results has it."""
         run_by = {"run_by": self.needs[0]} if self.needs else {}
         return {"compiler": self.compiler, "flags": " ".join(self.flags), "simd": self.simd, **run_by}
 

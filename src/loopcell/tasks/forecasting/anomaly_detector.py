@@ -28,7 +28,7 @@ from loopcell.tasks.forecasting.missing import first_there, last_there
 from loopcell.tasks.forecasting.network import ForecastNetwork
 from loopcell.tasks.forecasting.own_scales import all_rows_note
 from loopcell.tasks.forecasting.results import time_row
-from loopcell.tasks.forecasting.scaled import ScaledSeries, named
+from loopcell.tasks.forecasting.scaled import ScaledSeries, demand_history, named
 from loopcell.tasks.forecasting.series_stream import StreamedSeries
 from loopcell.tasks.forecasting.settings import AnomalySettings
 from loopcell.tasks.forecasting.sizes import Sizes
@@ -179,7 +179,7 @@ class AnomalyDetector(AnomalySettings, SeriesEstimator, StreamedSeries[Watched, 
 
     def _scores(self, series: Series) -> Floats:
         one = self._scaled(series)
-        self._demand_history(one)
+        demand_history(one, self.network_.history)
         found = np.full(one.steps, np.nan)
         errors = self._errors(one)
         first = one.steps - len(errors)

@@ -15,7 +15,7 @@ from loopcell.data import Records, Series, Step
 from loopcell.data.examples import Scale
 from loopcell.data.series import check_zone, read_days
 from loopcell.data.series.written_dates import check_order
-from loopcell.errors import DataError, UsageError
+from loopcell.errors import UsageError
 from loopcell.insight import Inspection
 from loopcell.tasks.core.estimator import Estimator
 from loopcell.tasks.core.estimator.seeds import seed_of
@@ -40,7 +40,7 @@ from loopcell.tasks.forecasting.heads import Head
 from loopcell.tasks.forecasting.inspecting import Said, chosen, column_of, demand_steps, inspected
 from loopcell.tasks.forecasting.network import SeriesNetwork
 from loopcell.tasks.forecasting.own_scales import all_rows_note
-from loopcell.tasks.forecasting.scaled import ScaledSeries, of, scaled
+from loopcell.tasks.forecasting.scaled import ScaledSeries, demand_history, of, scaled
 from loopcell.tasks.forecasting.scales import learned_scales, scale_of
 from loopcell.tasks.forecasting.settings import ALL_COLUMNS, SeriesSettings
 from loopcell.tasks.forecasting.sizes import Sizes
@@ -127,7 +127,7 @@ class SeriesEstimator(Estimator):
         column = column_of(self.targets_, target)
         one = self._scaled(found[: found.steps])
         self._note(all_rows_note([found], self.names_))
-        self._demand_history(one)
+        demand_history(one, self.network_.history)
         said, title = self._says(found, column), type(self).__name__
         return inspected(self.network_, one, column, said, title=title, named=target is not None)
 
@@ -251,10 +251,7 @@ class SeriesEstimator(Estimator):
     def _read_table(
         self, data: Any, like: Callable[[str], Step | None] | None = None, settings: SeriesSettings | None = None
     ) -> list[Series]:
-        """Read the series of a table that is like the one of training; `like` gives what is known of a step.
-
-        `settings` are those of reading, where the caller reads often and keeps them.
-        """
+        """Read series like those of training; `like` gives what is known of a step, and `settings` may be kept ones."""
         if settings is None:
             settings = self._reading(named=isinstance(data, Records))
         found = self._table(data, settings, like or self._known_step)
@@ -290,13 +287,6 @@ class SeriesEstimator(Estimator):
             row = self.names_.index(series.name)
             return Scale(*(part[row] for part in self.scales_["targets"]))
         return scale_of(series.target[: series.steps], counts=self.network_.head_kind.counts)
-
-    def _demand_history(self, one: ScaledSeries) -> None:
-        if one.steps < self.network_.history:
-            raise DataError(
-                f"{of(one.series.name)} has {one.steps} steps, and the model reads {self.network_.history} "
-                "before it says anything (history)"
-            )
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 

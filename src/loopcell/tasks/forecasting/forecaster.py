@@ -34,7 +34,7 @@ from loopcell.tasks.forecasting.members import ForecasterTraining
 from loopcell.tasks.forecasting.missing import last_there
 from loopcell.tasks.forecasting.network import ForecasterNetwork, Memory
 from loopcell.tasks.forecasting.results import Forecast, in_units, with_history
-from loopcell.tasks.forecasting.scaled import ScaledSeries, of, with_future, with_next
+from loopcell.tasks.forecasting.scaled import ScaledSeries, demand_history, of, with_future, with_next
 from loopcell.tasks.forecasting.scales import scale_of
 from loopcell.tasks.forecasting.seen import Seen, seen_from_json, seen_parts
 from loopcell.tasks.forecasting.segments import SegmentNetwork
@@ -243,7 +243,7 @@ class Forecaster(ForecasterSettings, ForecasterTraining, StreamedSeries[StoredHi
         """Return the forecast of some steps after new rows, and what is to be kept of them and of those before."""
         one = self._ready(new, before, max(count, int(self.horizon)))
         if before is None:
-            self._demand_history(one)
+            demand_history(one, self.network_.history)
         elif not one.steps:
             raise DataError(f"{of(new.name)} has no new step with a value")
         places = np.array([one.steps])

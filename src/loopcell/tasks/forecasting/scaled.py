@@ -115,6 +115,15 @@ def scaled(series: Series, scale: Scale, covariates: Callable[[Series], Read]) -
     return ScaledSeries(series, steps, scale, values, read.known, read.past, read.newest)
 
 
+def demand_history(one: ScaledSeries, history: int) -> None:
+    """Refuse a series that has fewer steps than a model reads before it says anything."""
+    if one.steps < history:
+        raise DataError(
+            f"{of(one.series.name)} has {one.steps} steps, and the model reads {history} before it says anything "
+            "(history)"
+        )
+
+
 def named(series: Series, at: int) -> str:
     """Return a step of a series, as an error names it."""
     return f"{of(series.name)} at {shown(series.times[at], series.zone)}"

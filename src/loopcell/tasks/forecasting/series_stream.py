@@ -323,7 +323,6 @@ class StreamedSeries(ABC, Generic[KeptT, ResultT]):
             FileFormatError: the file is damaged, or no state of a stream.
             UsageError: it is the state of another model.
         """
-        owner = self._owner()
         settings = replace(self._reading(named=True), target=self.targets_)
 
         def read(rows: Records, like: Callable[[str], Step | None]) -> Series:
@@ -331,5 +330,5 @@ class StreamedSeries(ABC, Generic[KeptT, ResultT]):
             return one
 
         steps = self._stream_steps()
-        announces = steps.announces(settings)
-        return SeriesStream(owner, settings, read, steps, note=self._note, announces=announces).begin(state)
+        made = SeriesStream(self._owner(), settings, read, steps, note=self._note, announces=steps.announces(settings))
+        return made.begin(state)
