@@ -46,6 +46,7 @@ SHAPES = (
 )
 LARGE = tuple(one for one in SHAPES if one.is_large)
 WIDE = tuple(one for one in SHAPES if one.B >= 32)
+LONG = tuple(one for one in SHAPES if one.T > 1)
 NARROW = (Shape(100, 1, 256, 256), Shape(1000, 1, 256, 256), Shape(100, 1, 512, 512))
 """One row, whose steps are work enough for several threads."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import geometric_mean
 
-from benchmarks.grid import CELLS, LARGE, SHAPES, Shape
+from benchmarks.grid import CELLS, LARGE, LONG, SHAPES, Shape
 from benchmarks.suites import bf16
 from benchmarks.suites.part import Row
 from benchmarks.suites.threads import ONE
@@ -95,7 +95,7 @@ def half_table(rows: Sequence[Row]) -> str:
     head = ["", "T, B, I, H", *(f"{job}, {column}" for job in ("forward", "training") for column in columns)]
     body = []
     for cell in CELLS:
-        for sizes in LARGE:
+        for sizes in LONG if any(key[2] not in LARGE for key in found) else LARGE:  # older files have these alone
             cells = []
             for job in ("forward", "training"):
                 cells += cells_of(found.get((cell, job, sizes, "")), IN_HALF, bf16.BF16)

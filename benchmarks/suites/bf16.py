@@ -11,7 +11,7 @@ import torch
 from benchmarks import modules
 from benchmarks.comparison import Absent, Entry, Observed, Settings, compare
 from benchmarks.drawn_products import precision_of
-from benchmarks.grid import CELLS, LARGE
+from benchmarks.grid import CELLS, LARGE, LONG
 from benchmarks.peers import loopcell as ours
 from benchmarks.peers.find import peers
 from benchmarks.suites.part import Part, Row, Suite
@@ -91,8 +91,9 @@ def row(part: Part, name: str, job: modules.Job, settings: Settings) -> Row:
 SUITE = Suite(
     "bf16",
     "bf16 beside fp32, and fp32 of which products are in bf16",
-    tuple(
-        Part("bf16", cell, sizes, form=form) for cell in CELLS for sizes in LARGE for form in ("", AT_HIGH, AT_MEDIUM)
+    (
+        *(Part("bf16", cell, sizes) for cell in CELLS for sizes in LONG),
+        *(Part("bf16", cell, sizes, form=form) for cell in CELLS for sizes in LARGE for form in (AT_HIGH, AT_MEDIUM)),
     ),
     run,
 )

@@ -1,6 +1,6 @@
 """The pipeline: from a cell's graph to a program, by named stages that each can be printed.
 
-    graph -> expect -> reciprocals -> hoist -> schedule -> derive -> (a back end)
+    graph -> expect -> hoist -> schedule -> derive -> (a back end)
 
 Every stage is a pure function of the one before.
 """
@@ -16,7 +16,6 @@ from loopcell.passes.derive import derive
 from loopcell.passes.expect import expect
 from loopcell.passes.hoist import hoist
 from loopcell.passes.program import Program
-from loopcell.passes.reciprocals import by_reciprocals
 from loopcell.passes.schedule import schedule
 from loopcell.passes.show import show_backward, show_equations, show_graph, show_hoisted, show_schedules
 
@@ -42,7 +41,7 @@ class ByIdentity:
 @lru_cache(maxsize=256)
 def _program(key: ByIdentity, with_draws: bool) -> Program:
     graph = key.graph if with_draws else expect(key.graph)
-    hoisted = hoist(by_reciprocals(graph))
+    hoisted = hoist(graph)
     backward = derive(hoisted.loop)
     return Program(
         cell=graph,

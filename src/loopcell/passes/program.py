@@ -9,7 +9,6 @@ from loopcell.equations.graph import Graph
 from loopcell.equations.keys import Key
 from loopcell.passes.derive import Backward
 from loopcell.passes.fuse import Fused, fuse
-from loopcell.passes.reciprocals import by_reciprocals
 from loopcell.passes.schedule import Phase
 
 
@@ -43,4 +42,4 @@ class Program:
     @cached_property
     def fused(self) -> Fused:
         """The same step, cut for kernels that take a whole sequence in one call."""
-        return fuse(by_reciprocals(self.cell))
+        return fuse(self.cell)

@@ -98,7 +98,7 @@ class DetectionSteps(SeriesSteps[Watched, Detection]):
         """Score rows, of which the last one counts, and read them."""
         one = self.scaled(replace(new, ahead=0), kept.scale, Before(kept.time, kept.newest))
         result, outputs, windows, memory = None, kept.outputs, kept.windows, kept.memory
-        with torch.inference_mode():
+        with torch.no_grad():
             for at in range(one.steps):
                 full = len(outputs) == self.network.steps
                 result = self._scored(one, at, outputs, windows) if full else None

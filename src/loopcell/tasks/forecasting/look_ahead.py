@@ -70,7 +70,7 @@ class LookAhead:
         """Return the same with the mean as the network gives it; the quantiles are those that calibration moved."""
         memory, kept = (None, None) if before is None else (before.memory, before.tracked)
         drawing = private_randomness(0) if self.settings.roll_out else nullcontext()  # it takes longer than a step
-        with torch.inference_mode(), drawing:
+        with torch.no_grad(), drawing:
             if self._follows():
                 unseen = first_unseen(one.series, self.seen[one.series.name]) if self.trained_on(one, before) else 0
                 return self._followed(one, places, memory, kept or tracked(self._shift()), unseen)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from loopcell.data import Origin, Record, Records, Series, Step
@@ -203,7 +204,7 @@ class SeriesStream(Stream[ResultT], Generic[KeptT, ResultT]):
         new = new if before.time is None else self._continued(new, before, row)
         last, step = now if late or come else new.times[-1], new.step or before.step
         if before.kept is not None:
-            with naming(row):
+            with naming(row), torch.inference_mode():  # nothing learns from what a stream keeps
                 result, kept = self._steps.go_on(new, before.kept)
             return result, Followed(last, step, ahead=ahead, kept=kept)
         waiting, count = (*before.waiting, *late, row), before.steps + int(np.searchsorted(new.times, last)) + 1

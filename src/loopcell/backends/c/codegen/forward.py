@@ -15,13 +15,6 @@ from loopcell.equations.keys import OUTPUT, Key, state_keys
 from loopcell.equations.names import ascii_name
 from loopcell.passes.hoist import Hoisted
 
-_LINE = 16
-"""Numbers: a cache line of float32, and two of float64."""
-
-
-def _line_after(end: int) -> int:
-    return -(-end // _LINE) * _LINE
-
 
 class ForwardKernel(LoopKernel):
     """The loop in the order of time.
@@ -78,18 +71,19 @@ class ForwardKernel(LoopKernel):
     def saved_columns(self, width: Callable[[Key], int]) -> tuple[dict[Key, int], int]:
         """Return where in a row of what is saved each value begins, and how long such a row is.
 
-        Vectors begin with a cache line, so that none is read or written in two pieces. What the output is as well comes
-        last: where the output's memory serves for it the rows end before it, and nothing else moves.
+        Without gaps: nothing would be written there, and a row is what the operator for torch.compile returns. What the
+        output is as well comes last: where the output's memory serves for it the rows end before it, and nothing else
+        moves.
 
         Args:
             width: returns the length of a value, by key: saved.NAME, state.NAME.
         """
         starts: dict[Key, int] = {}
         end = 0
-        for key in sorted(self.saved, key=lambda key: (key in self.same_as_output, width(key) < _LINE)):
-            starts[key] = _line_after(end) if width(key) >= _LINE else end
-            end = starts[key] + width(key)
-        return starts, _line_after(end) if end >= _LINE else end
+        for key in sorted(self.saved, key=lambda key: key in self.same_as_output):
+            starts[key] = end
+            end += width(key)
+        return starts, end
 
     def state_size(self, state: str) -> str:
         """Return the C name of a state's length."""
