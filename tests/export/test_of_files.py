@@ -113,3 +113,20 @@ def test_what_is_no_export_is_one_sentence(folder, tmp_path):
 def test_data_that_do_not_fit(folder):
     with pytest.raises(InputError):
         verify(steps_of(NET), folder, {"y": X["x"]})
+
+
+def test_data_without_a_step_prove_nothing(folder):
+    with pytest.raises(InputError, match="a check needs at least one step"):
+        verify(NET, folder, {"x": X["x"][:0]})
+
+
+@pytest.mark.skipif(not HOUSE, reason="there is no C compiler")
+@pytest.mark.parametrize("at", [0, 40, -1])
+def test_damaged_weights_in_a_file_are_said(at, tmp_path):
+    to_c(NET, tmp_path / "out", name="net", form=CForm(store="blob"), drift_steps=0)
+    (weights,) = (tmp_path / "out").glob("*.weights")
+    content = bytearray(weights.read_bytes())
+    content[at] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(FileFormatError, match="does not run: its header or its weights are damaged"):
+        verify(NET, tmp_path / "out", X)

@@ -42,12 +42,13 @@ def verify(
         original: what the trained model answers to the whole of it, where it is one sequence, [T, n] by output, to be
             compared as well.
         tolerance: the largest difference that passes, for numbers up to 1; relative to them beyond. Weights in
-            bfloat16 or int8 and fixed point move the answers by more: the report of the export says how much.
+            bfloat16 or int8 and fixed point move the answers by more: the report of the export says how much. Damage
+            that moves them by less passes.
 
     Raises:
         CheckFailed: they differ; the message names the way of running, the output and the step.
         FileFormatError: there is no export at that path, or it is of a model with other inputs or outputs.
-        InputError: an input is missing, or they are not equally long.
+        InputError: an input is missing, they are not equally long, or have no step.
         MissingExtraError: what runs the file is not installed.
         UsageError: the model has no step, or there is no C compiler for a folder of C.
     """

@@ -77,7 +77,7 @@ class Verified:
     def summary(self) -> str:
         """Return what was found, as a line."""
         found = ", ".join(f"{error:.1e} {way}" for way, error in self.errors.items())
-        return f"held against the model over {self.steps} steps, the largest differences {found}"
+        return f"held against the model over {self.steps:,} steps, the largest differences {found}"
 
 
 def verify_run(
@@ -104,11 +104,13 @@ def verify_run(
 
     Raises:
         CheckFailed: they differ; the message names the way of running, the output and the step.
-        InputError: an input is missing, or they are not equally long.
+        InputError: an input is missing, they are not equally long, or have no step.
     """
     step_model = step_model_of(model)
     check = check_of(model, inputs)
     found = [_verified(step_model, exported, one, original, tolerance) for one in check.all]
+    if not any(one.steps for one in found):
+        raise InputError("a check needs at least one step, and the inputs have none")
     ways = dict.fromkeys(way for one in found for way in one.errors)
     errors = {way: max(one.errors.get(way, 0.0) for one in found) for way in ways}
     return Verified(sum(one.steps for one in found), errors)
@@ -208,7 +210,8 @@ def _compared(
             where = "the model" if steps is None else "its step"
             raise CheckFailed(
                 f"{way}: the output {name!r} is {given[at]:.6g} at step {step} of {last}, and {where} gives "
-                f"{right[at]:.6g}: the export does not compute what the model does"
+                f"{right[at]:.6g}, off by {off[at]:.2g} where {tolerance:.2g} is allowed: the export does not compute what "
+                "the model does, or has weights of fewer bits, for which its report says how far it is off"
             )
         largest = max(largest, float(off.max(initial=0.0)))
     return largest

@@ -37,7 +37,7 @@ def c_folder(folder: Path, model: StepModel) -> Iterator[TakesSteps]:
 
     Raises:
         FileFormatError: there is no export to C in it, it is of a model with other inputs or outputs, or it does not
-            compile.
+            compile or run.
         UsageError: there is no C compiler.
     """
     code = _code(folder)
@@ -58,7 +58,12 @@ def c_folder(folder: Path, model: StepModel) -> Iterator[TakesSteps]:
         except CompiledError as error:
             raise FileFormatError(f"{folder} does not compile: {error}") from error
         program = CProgram(built / "run", source)
-        yield InValues(program, source.fixed) if isinstance(source, FixedSource) else program
+        try:
+            yield InValues(program, source.fixed) if isinstance(source, FixedSource) else program
+        except CompiledError as error:
+            raise FileFormatError(
+                f"{folder} does not run: its header or its weights are damaged, or of another model ({error})"
+            ) from error
 
 
 def _code(folder: Path) -> Path:

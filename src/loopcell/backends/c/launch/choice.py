@@ -85,6 +85,8 @@ def _chosen(name: str, *, split: bool, chosen: Target | None, rows: int = _TILE_
         return ProductChoice(on_tiles, why=f"AMX, as {VARIABLE} asks")
     if name == "avx512" and not split:
         return ProductChoice(Factors.PAIRS, why=f"AVX512-BF16, as {VARIABLE} asks")
+    if name == "avx512":
+        return ProductChoice(Factors.FULL, why=f"{VARIABLE} asks for AVX512-BF16, which has no way to split numbers")
     if name != "auto":
         return ProductChoice(Factors.FULL, why=f"as {VARIABLE} asks")
     return _measured(chosen, split=split, rows=rows) if has_amx or (has_dot and not split) else NO_UNIT
