@@ -64,7 +64,7 @@ def test_memory_of_a_small_machine():
 
 
 def test_the_pages_show_the_errors_that_were_measured():
-    parts = json.loads((RESULTS / "exported.json").read_text(encoding="utf-8"))["parts"]
+    parts = json.loads((RESULTS / "exported_errors.json").read_text(encoding="utf-8"))["parts"]
     rows = parts["errors"]["rows"]
     assert len(rows) == len(BUILDS)
     assert not any("absent" in row for row in rows)
