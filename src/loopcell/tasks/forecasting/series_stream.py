@@ -13,8 +13,7 @@ from torch import Tensor
 
 from loopcell.data import Origin, Record, Records, Series, Step
 from loopcell.data.examples import as_doubles
-from loopcell.data.series import shown
-from loopcell.data.series.gaps import filled_between
+from loopcell.data.series import filled_between, shown
 from loopcell.data.series.given import names_of
 from loopcell.errors import DataError, InputError
 from loopcell.layers.streaming.base import Owner, Start
@@ -317,8 +316,8 @@ class StreamedSeries(ABC, Generic[KeptT, ResultT]):
 
         Returns:
             A `Stream`. Its `step` takes a row, a mapping of the columns that training had (numbers [K] where these are
-            targets alone), and returns what the model says after it; None for the first rows of a series, which are
-            only read (history). Rows one by one give what they give at once.
+            targets alone), and returns what the model says after it; None for the first rows of a series, only read
+            (history). Rows one by one give what they give at once.
 
         Raises:
             FileFormatError: the file is damaged, or no state of a stream.
