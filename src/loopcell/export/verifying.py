@@ -210,8 +210,8 @@ def _compared(
             where = "the model" if steps is None else "its step"
             raise CheckFailed(
                 f"{way}: the output {name!r} is {given[at]:.6g} at step {step} of {last}, and {where} gives "
-                f"{right[at]:.6g}, off by {off[at]:.2g} where {tolerance:.2g} is allowed: the export does not compute what "
-                "the model does, or has weights of fewer bits, for which its report says how far it is off"
+                f"{right[at]:.6g}, off by {off[at]:.2g} where {tolerance:.2g} is allowed: the export does not compute "
+                "what the model does, or has weights of fewer bits, for which its report says how far it is off"
             )
         largest = max(largest, float(off.max(initial=0.0)))
     return largest
