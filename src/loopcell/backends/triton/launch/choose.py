@@ -60,7 +60,7 @@ KINDS = ("resident", "streamed", "persistent", "stepped")
 _MOST_FORWARD, _MOST_REVERSE = 128, 64
 """Sizes up to which a resident kernel holds its weights, forward and in reverse, which keeps more values.
 
-Forward it is half of that without tensor cores, where each thread holds a share of a product's operands in registers.
+Forward it is a quarter of that in float32, without tensor cores: each thread holds a share of a product's operands.
 """
 _WIDEST_STREAMED, _WIDEST_HELD = 512, 1024
 """Sizes up to which weights are read at every step from the cache of all, and up to which blocks of them are held."""
@@ -125,8 +125,10 @@ def choose(
     found = possible(loop, sizes, batch, itemsize, limits)
     width, is_long = _width(loop, sizes), _is_long(loop)
     most = _MOST_REVERSE if loop.reverse else _MOST_FORWARD
-    if itemsize > 4 or is_long or (itemsize == 4 and not loop.reverse):
+    if itemsize > 4 or is_long:
         most //= 2
+    if itemsize == 4 and not loop.reverse:
+        most //= 4
     is_busy = -(-batch // 16) * 2 >= limits.processors
     if wanted is not None:
         kind = wanted
@@ -159,7 +161,9 @@ def possible(
         "stepped": KernelChoice("stepped", units=units),
     }
     if weights <= limits.shared and not (is_long and loop.reverse):
-        found["resident"] = KernelChoice("resident", warps=4 if block_of(width) <= 32 else 8)
+        # Without tensor cores a thread holds more of a product, and in reverse of a step: more threads share these.
+        crowded = itemsize == 4 and loop.reverse
+        found["resident"] = KernelChoice("resident", warps=4 if block_of(width) <= 32 and not crowded else 8)
     persistent = _persistent(loop, sizes, batch, itemsize, limits)
     return found if persistent is None else {**found, "persistent": persistent}
 
