@@ -85,4 +85,5 @@ def test_sequences_that_do_not_fit():
         verify(MODEL, StepRun(MODEL), {})
     with pytest.raises(InputError, match=r"of equal length for x; got x \[\]"):
         verify(MODEL, StepRun(MODEL), {"x": 3.0})
-    assert verify(MODEL, StepRun(MODEL), {"x": np.zeros((0, 3))}).steps == 0
+    with pytest.raises(InputError, match="a check needs at least one step"):
+        verify(MODEL, StepRun(MODEL), {"x": np.zeros((0, 3))})
