@@ -116,7 +116,7 @@ COMPILED = (
     ("lstm", "resident", "fp32", "80", 3),
     ("gru_keeps_before", "reverse, streamed", "bf16", "100", 1),
     ("lstm_layer_norm", "reverse, persistent", "fp32", "90", 1),
-    ("lstm_layer_norm", "forward_and_save, resident", "fp32", "90", 1),
+    ("lstm_layer_norm", "forward_and_save, resident", "bf16", "90", 1),
 )
 """Cell, words of the kernels, dtype, device, and how many kernels at least: of all those that take most registers."""
 

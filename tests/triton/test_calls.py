@@ -188,7 +188,8 @@ def test_the_choice_goes_by_shape_and_device():
     def kind(hidden, batch, steps=100, itemsize=4, limits=gpu, loop=loop):
         return choose(loop, {"hidden": hidden, "input": 8}, batch, steps, itemsize, limits).kind
 
-    assert kind(64, 4096) == "resident"
+    assert kind(32, 4096) == "resident"
+    assert kind(64, 4096) == "streamed"
     assert kind(256, 4096) == "streamed"
     assert kind(256, 16) == "persistent"
     assert kind(2048, 16) == "stepped"
@@ -196,7 +197,7 @@ def test_the_choice_goes_by_shape_and_device():
     assert (
         kind(256, 16, limits=DeviceLimits(20, 49152)) != "persistent"
     )  # shared memory too small for a block's weights
-    assert kind(64, 16, limits=DeviceLimits(20, 8192)) != "resident"
+    assert kind(32, 16, limits=DeviceLimits(20, 8192)) != "resident"
     assert kind(128, 16, itemsize=2) == "resident"
     assert kind(128, 16, itemsize=2, loop=reverse_loop(program)) != "resident"
 
