@@ -10,6 +10,7 @@ import loopcell
 from loopcell import GRU, LSTM, Recurrent, cells
 from loopcell.errors import UsageError
 from loopcell.testing import assert_all_close
+from tests.compiled.demanded import demand_the_same_under_autocast, everything
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
@@ -27,13 +28,6 @@ def _native():
         yield
 
 
-def everything(run, net, x, **given):
-    x = x.detach().requires_grad_()
-    y, _ = run(x, **given)
-    gradients = torch.autograd.grad(y.float().square().sum(), [x, *net.parameters()])
-    return {"output": y.detach(), **{str(place): gradient for place, gradient in enumerate(gradients)}}
-
-
 @pytest.mark.parametrize("lengths", [None, [5, 0, 2]])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_compiled_network_is_the_network(kind, lengths):
@@ -46,12 +40,7 @@ def test_a_compiled_network_is_the_network(kind, lengths):
 
 
 def test_a_compiled_network_under_autocast():
-    net, x = KINDS["LSTM"](), torch.randn(5, 3, 3)
-    compiled = torch.compile(net, fullgraph=True, backend="aot_eager")
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        found, wanted = everything(compiled, net, x), everything(net, net, x)
-    assert found["output"].dtype == torch.bfloat16
-    torch.testing.assert_close(found, wanted, rtol=0.05, atol=0.05)
+    demand_the_same_under_autocast(KINDS["LSTM"](), torch.randn(5, 3, 3))
 
 
 def test_what_cannot_run_says_so_while_it_is_compiled():

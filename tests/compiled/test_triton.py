@@ -12,6 +12,7 @@ from loopcell.backends.triton.launch import run
 from loopcell.errors import UsageError
 from loopcell.runtime import operator, operator_spec
 from loopcell.testing import assert_all_close
+from tests.compiled.demanded import demand_the_same_under_autocast, everything
 
 pytest.importorskip("triton", reason="triton comes with the extra `gpu`, on Linux")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -43,13 +44,6 @@ def loops(monkeypatch):
     return ran
 
 
-def everything(run_net, net, x, **given):
-    x = x.detach().requires_grad_()
-    y, _ = run_net(x, **given)
-    gradients = torch.autograd.grad(y.float().square().sum(), [x, *net.parameters()])
-    return {"output": y.detach(), **{str(place): gradient for place, gradient in enumerate(gradients)}}
-
-
 def plain(net, x, **given):
     with loopcell.backend("reference"):
         return everything(net, net, x, **given)
@@ -78,12 +72,7 @@ def test_what_is_compiled_runs_kernels_forward_and_in_reverse(loops):
 
 
 def test_a_compiled_network_under_autocast():
-    net, x = KINDS["LSTM"](), torch.randn(5, 3, 3)
-    compiled = torch.compile(net, fullgraph=True, backend="aot_eager")
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        found, wanted = everything(compiled, net, x), everything(net, net, x)
-    assert found["output"].dtype == torch.bfloat16
-    torch.testing.assert_close(found, wanted, rtol=0.05, atol=0.05)
+    demand_the_same_under_autocast(KINDS["LSTM"](), torch.randn(5, 3, 3))
 
 
 def test_nothing_is_compiled_again_when_time_and_batch_change():
