@@ -162,6 +162,12 @@ FORMS = (
         Cases("ragged", CELLS, (ragged.SIZES,), BOTH).figures(over(ragged.PACKED)),
     ),
     Target(
+        "rows of different lengths, forward: share of the limit that a model of the work sets",
+        0.9,
+        Cases("ragged", CELLS, (ragged.SIZES,), FORWARD).figures(lambda row: float(row["share_of_limit"])),
+        unit="",
+    ),
+    Target(
         "several layers, both directions, against torch.nn",
         1.0,
         Cases("stacked", CELLS, (stacked.SIZES,), BOTH, forms=tuple(stacked.FORMS)).figures(over("torch.nn")),

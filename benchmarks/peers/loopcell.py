@@ -45,7 +45,7 @@ def training(task: Task, truth: Observed) -> Entry:
     return entry_of(modules.training, task, truth)
 
 
-def entry_of(job: modules.Job, task: Task, truth: Observed, lengths: Tensor | None = None) -> Entry:
+def entry_of(job: modules.Job, task: Task, truth: Observed | None, lengths: Tensor | None = None) -> Entry:
     """Return loopcell at a job, with rows of different lengths if so wished."""
     module = network_for(task)
     return replace(job(NAME, module, modules.network_of(module, lengths), task, truth), path=path(module))

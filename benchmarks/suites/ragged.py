@@ -2,13 +2,18 @@
 
 Lengths are uniform in 1..T. Both sides start from a padded input and end with a padded output, as data come and as
 losses want them. A second row of the result says what the padding costs: the same with every row T long.
+
+The limit is a model of the work, from times of the same run: a step at which b rows still run costs what a step of a
+batch of b rows costs, where every row is T long, and the padding has to be written once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -24,6 +29,9 @@ from benchmarks.task import Network, make_task
 SIZES = Shape(1000, 32, 64, 128)
 PACKED = "torch.nn, PackedSequence"
 WHOLE = "loopcell, every row T long"
+BATCHES = (1, 2, 4, 8, 12, 16, 20, 24, 28, SIZES.B)
+"""Of rows that are T long, for the model of the work; a number between two of them costs what lies between."""
+PADDING = "zeros of the padding"
 
 
 def lengths_of(sizes: Shape) -> Tensor:
@@ -65,8 +73,32 @@ def row(part: Part, name: str, job: modules.Job, settings: Settings) -> Row:
     ]
     if job is modules.forward:
         entries += peers(("onnxruntime",), lambda peer: peer.forward_ragged(task, lengths, truth))
+    entries += [of_batch(part, job, batch) for batch in BATCHES]
+    padding = int((part.sizes.T - lengths).sum())
+    widths = (part.sizes.H, part.sizes.I) if job is modules.training else (part.sizes.H,)  # of the input's gradient too
+    entries.append(Entry(PADDING, lambda: [torch.zeros(padding, width) for width in widths], dict))
     valid = round(lengths.sum().item() / (part.sizes.T * part.sizes.B), 3)
-    return compare({**part.case(name), "share_of_valid_steps": valid}, entries, settings)
+    found = compare({**part.case(name), "share_of_valid_steps": valid}, entries, settings)
+    return {**found, **limit(found["times"], lengths, part.sizes.T)}
+
+
+def of_batch(part: Part, job: modules.Job, batch: int) -> Entry:
+    """Return loopcell at a job with so many rows, all T long."""
+    return replace(ours.entry_of(job, make_task(part.cell, part.sizes._replace(B=batch)), None), name=_of_batch(batch))
+
+
+def limit(times: dict[str, Any], lengths: Tensor, steps: int) -> Row:
+    """Return what the model of the work says, in milliseconds, and the limit's share of what was measured."""
+    if ours.NAME not in times:
+        return {}
+    each = [times[_of_batch(batch)]["median"] / steps for batch in BATCHES]
+    running = [int((lengths > step).sum()) for step in range(steps)]
+    found = float(np.interp(running, (0, *BATCHES), (0.0, *each)).sum()) + times[PADDING]["median"]
+    return {"limit": round(found, 4), "share_of_limit": round(found / times[ours.NAME]["median"], 3)}
+
+
+def _of_batch(batch: int) -> str:
+    return f"loopcell, {batch} rows, T long"
 
 
 SUITE = Suite("ragged", "rows of different lengths", tuple(Part("ragged", cell, SIZES) for cell in CELLS), run)

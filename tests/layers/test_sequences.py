@@ -17,16 +17,24 @@ def lstm(**options):
 
 
 @pytest.mark.parametrize("rubbish", [float("nan"), float("inf")])
+@pytest.mark.parametrize("backend", ["auto", ELSEWHERE, "reference"])
+@pytest.mark.parametrize("twice", [False, True])
 @pytest.mark.parametrize("make", [lambda: lstm(num_layers=2, bidirectional=True), lambda: GRU(3, 4)])
-def test_padding_may_be_anything(rubbish, make):
+def test_padding_may_be_anything(rubbish, backend, twice, make):
     net, lengths = make(), torch.tensor([5, 2, 0])
     clean = torch.randn(5, 3, 3)
     past_the_end = (torch.arange(5).unsqueeze(1) >= lengths).unsqueeze(-1)
     gradients = []
     for padding in (0.0, rubbish):
         x = torch.where(past_the_end, padding, clean).requires_grad_()
-        y, _ = net(x, lengths=lengths)
-        gradients.append(torch.autograd.grad(y.square().sum(), [x, *net.parameters()]))
+        with path(backend):
+            y, _ = net(x, lengths=lengths)
+            assert not y[past_the_end.expand_as(y)].any()
+            found = torch.autograd.grad(y.square().sum(), [x, *net.parameters()], create_graph=twice)
+            if twice:
+                squares = sum(gradient.square().sum() for gradient in found)
+                found = torch.autograd.grad(squares, [x, *net.parameters()])
+        gradients.append(found)
     for plain, other in zip(*gradients, strict=True):
         assert torch.equal(plain, other)
 

@@ -106,15 +106,20 @@ class Lengths:
         """The lengths in that order; None where all rows are T long."""
         return None if self._sorted is None else self._sorted[0]
 
+    @cached_property
+    def valid_steps(self) -> int:
+        """How many steps all rows have together, where some end early."""
+        return 0 if self._sorted is None else int(self._sorted[0].sum())
+
     @property
     def first_rows(self) -> Int64[Tensor, " T_plus_1"] | None:
         """The number of steps of all rows before each step, [T + 1]: where its rows begin in saved tensors [N, n]."""
-        return None if self._saved_rows is None else self._saved_rows[0]
+        return self._first_rows
 
     @property
     def index(self) -> Int64[Tensor, " N"] | None:
         """The position in [T * B] of every valid step of every row, in the order of computation."""
-        return None if self._saved_rows is None else self._saved_rows[1]
+        return self._index
 
     @cached_property
     def _sorted(self) -> tuple[Tensor, Tensor] | None:
@@ -125,13 +130,25 @@ class Lengths:
         return lengths.contiguous(), rows.contiguous()
 
     @cached_property
-    def _saved_rows(self) -> tuple[Tensor, Tensor] | None:
+    def _runs(self) -> Tensor | None:
+        """True where a row has a step, [T, B], in the sorted order."""
         if self._sorted is None:
             return None
-        lengths, rows = self._sorted
-        device = rows.device  # named, since torch.set_default_device may say another
-        time = torch.arange(self.steps, device=device).unsqueeze(1)
-        runs = time < lengths  # [T, B], in the sorted order
-        first = torch.zeros(self.steps + 1, dtype=torch.int64, device=device)
-        torch.cumsum(runs.sum(1), 0, out=first[1:])
-        return first, (time * len(rows) + rows)[runs]
+        lengths = self._sorted[0]
+        # The device is named, since torch.set_default_device may say another.
+        return torch.arange(self.steps, device=lengths.device).unsqueeze(1) < lengths
+
+    @cached_property
+    def _first_rows(self) -> Tensor | None:
+        if self._runs is None:
+            return None
+        first = torch.zeros(self.steps + 1, dtype=torch.int64, device=self._runs.device)
+        torch.cumsum(self._runs.sum(1), 0, out=first[1:])
+        return first
+
+    @cached_property
+    def _index(self) -> Tensor | None:
+        if self._sorted is None or self._runs is None:
+            return None
+        rows = self._sorted[1]
+        return (torch.arange(self.steps, device=rows.device).unsqueeze(1) * len(rows) + rows)[self._runs]

@@ -211,8 +211,6 @@ class Stack(StreamedNetwork, StackSettings):
         rows = Lengths(x.shape[0])
         if lengths is not None or reset is not None:
             rows = checked_lengths(x, as_lengths(lengths, x.shape[1]), reset)
-            x = rows.without_padding(x)
-            further = {name: rows.without_padding(tensor) for name, tensor in further.items()}
         results = run_layers(self, spec, x, initial, rows, record, further=further)
         if key is not None:
             self._calls.add(key, spec, x, results.kernel_calls)

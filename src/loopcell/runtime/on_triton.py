@@ -78,7 +78,9 @@ def run(
     reference = programs.reference
     batch = leaves[next(iter(leaves))].shape[1]
     numbers: dict[Key, Tensor | int] = {Key("size", name): size for name, size in sizes.items()}
-    values = {**leaves, **{Key("parameter", name): weight for name, weight in weights.named().items()}}
+    # What is hoisted is computed of padding too.
+    read = {key: lengths.without_padding(leaf) if key.kind == "input" else leaf for key, leaf in leaves.items()}
+    values = {**read, **{Key("parameter", name): weight for name, weight in weights.named().items()}}
     scanned = scanned_program(reference)
     if scanned is not None:  # no step waits for another: every step at once, with a gradient of PyTorch's and of scans
         return run_scanned(scanned, {**numbers, **values}, lengths, _scan_kernels())

@@ -72,6 +72,9 @@ def run(
         The output [T, B, O], the final states, each [B, n], in the cell's order, and what is recorded, [T, B, n] by
         name, without a gradient.
     """
+    # What is hoisted is computed of padding too.
+    inputs = {key: leaf for key, leaf in leaves.items() if key.kind == "input" and isinstance(leaf, Tensor)}
+    leaves = {**leaves, **{key: lengths.without_padding(leaf) for key, leaf in inputs.items()}}
     values = {**leaves, **reference.hoisted(leaves)}
     return run_loop(reference, values, lengths)
 

@@ -133,6 +133,7 @@ class ForwardKernel(LoopKernel):
         yield "    }"
         yield "    meet(me);"
         yield "}"
+        yield from self._padding()
         yield "for (int64_t t0 = 0; t0 < a->T; t0 += a->chunk) {"
         yield "    const int64_t t1 = t0 + a->chunk < a->T ? t0 + a->chunk : a->T;"
         yield "    {"
@@ -154,6 +155,18 @@ class ForwardKernel(LoopKernel):
             if state not in self.saved_states:  # two slots, in turn; a saved state has a row for every step
                 yield "        " + addressing.swap(ascii_name(state))
         yield "        begin += count;"
+        yield "    }"
+        yield "}"
+
+    def _padding(self) -> Iterator[str]:
+        """Yield the zeros past the ends of rows, so that nobody has to fill a whole output before the loop does."""
+        yield "if (!me->number && a->length) for (int64_t t = 0; t < a->T; t++) {"
+        yield "    for (int64_t r = running(a, s, t); r < s.count; r++) {"
+        yield "        const int64_t b = batch_row(a, s, r);"
+        for key, index in self.loop.graph.results.items():
+            if addressing.forward_access(key) is Access.SEQUENCE:
+                size = f"n_{self.loop.size(index)}" if self.loop.graph.nodes[index].dims else "1"
+                yield f"        memset({row_of(writes(key), Access.SEQUENCE)}, 0, (size_t){size} * sizeof(real));"
         yield "    }"
         yield "}"
 

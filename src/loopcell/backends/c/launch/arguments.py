@@ -96,7 +96,6 @@ class Launch:
         threads: how many there are: the members of all teams.
         team: how many of them go through one share of the rows together, each with a part of the units.
         saved_rows: N, the rows of tensors that are saved for backward: at least one for every valid step of every row.
-        index: int64, the position in [T * B] of each of these; None where no row ends early, and they are the same.
         known: by kernel, the arguments as far as they stay the same, and for which tensors of the weights they do.
     """
 
@@ -104,14 +103,18 @@ class Launch:
     batch: int
     threads: int
     saved_rows: int
-    index: Tensor | None = None
     team: int = 1
     known: dict[KernelArguments, tuple[list[_Base], array[int]]] = field(default_factory=dict)
 
     @property
     def is_plain(self) -> bool:
         """True if all rows run from the first step to the last, and none starts afresh."""
-        return self.index is None and self.lengths.reset is None
+        return self.lengths.order is None and self.lengths.reset is None
+
+    @property
+    def index(self) -> Tensor | None:
+        """The position in [T * B] of each valid step, int64, which backward asks for; None where no row ends early."""
+        return self.lengths.index
 
     def addresses(self) -> tuple[int, int, int, int]:
         """Return the fields `order`, `length`, `first` and `reset`: addresses, 0 for what is not there."""

@@ -80,8 +80,8 @@ class SavedLayout:
         steps = empty(like, (lengths.steps + 1, launch.batch, self.output_width)) if together else None
         width = self.width_without_output if together else self.width
         block = empty(like, (launch.saved_rows, width))
-        if launch.index is not None:
-            block[launch.index.shape[0] :] = 0  # the operator makes room for padding too, which no step fills
+        if lengths.order is not None:
+            block[lengths.valid_steps :] = 0  # the operator makes room for padding too, which no step fills
         return SavedForBackward(self, block, steps)
 
 
@@ -177,7 +177,7 @@ class ForwardPass:
         by_step: list[Tensor] = []
         for place, width in self.by_step:
             first = saved.output() if saved is not None and not by_step else None  # the output is the first of them
-            tensor = self._by_step(launch, like, width) if first is None else first
+            tensor = empty(like, (launch.lengths.steps, launch.batch, width)) if first is None else first
             arguments.put(fields, place, tensor.data_ptr(), width)
             fields[arguments.strides + 2 * place] = launch.batch * width
             by_step.append(tensor)
@@ -187,8 +187,3 @@ class ForwardPass:
         arguments.run(fields)
         del keep_alive  # until here the kernel has read it
         return [by_step[0], *states, *by_step[1:]], saved
-
-    def _by_step(self, launch: Launch, like: Tensor, width: int) -> Tensor:
-        """Return memory [T, B, n]; zeros where there is padding, which the kernel leaves alone."""
-        shape = (launch.lengths.steps, launch.batch, width)
-        return empty(like, shape) if launch.index is None else like.new_zeros(shape)
