@@ -134,8 +134,9 @@ def test_no_kernel_of_the_table_spills_or_is_older_than_the_generator():
     rows = rows_of_file()
     assert not [words for row in rows for words in complaints_of(row)]
     counted = [int(words.split()[2]) for words in found.splitlines()]
-    # Each row is of a kernel that is chosen today.
+    # Each row is of a kernel that is chosen today, and each of these has one.
     assert sum(counted) == len(rows), "the table is old: python -m benchmarks.gpu_resources"
+    assert counted == [int(words.split()[4]) for words in found.splitlines()]
 
 
 @pytest.mark.parametrize("page", shown.HEADS)

@@ -66,11 +66,17 @@ _WIDEST_STREAMED, _WIDEST_HELD = 512, 1024
 """Sizes up to which weights are read at every step from the cache of all, and up to which blocks of them are held."""
 
 _MOST_REGISTERS = 255
-_LONG_STEP = 60
+_LONG_STEP, _LONG_STEP_FP64 = 60, 40
 """Values of a step, beyond which fewer units fit into the registers: an LSTM has 38 in reverse, with layer norm 167.
+In float64 a value takes two of them.
 
 A longer step is resident up to half the size, and in reverse not at all, since Triton 3.9's compiler ended its process
 there; and it is not streamed.
+"""
+_MOST_MATRICES = 4
+"""Matrices of a step, beyond which a resident kernel has them in half precision alone, and up to half the size.
+
+An LSTM has that many; one with a projection has 5, and GRU-D 6.
 """
 _forced: ContextVar[KernelChoice | str | None] = ContextVar("loopcell_triton_kind", default=None)
 
@@ -123,9 +129,9 @@ def choose(
     if isinstance(wanted, KernelChoice):
         return wanted
     found = possible(loop, sizes, batch, itemsize, limits)
-    width, is_long = _width(loop, sizes), _is_long(loop)
+    width, is_long, is_wide = _width(loop, sizes), _is_long(loop, itemsize), _is_wide(loop)
     most = _MOST_REVERSE if loop.reverse else _MOST_FORWARD
-    if itemsize > 4 or is_long:
+    if itemsize > 4 or is_long or (is_wide and not loop.reverse):
         most //= 2
     if itemsize == 4 and not loop.reverse:
         most //= 4
@@ -134,7 +140,7 @@ def choose(
         kind = wanted
     elif "resident" in found and block_of(width) <= most:
         kind = "resident"
-    elif is_long and itemsize == 2 and not loop.reverse:
+    elif is_long and itemsize != 4 and not loop.reverse:
         kind = "stepped"  # the persistent one has numbers on the stack
     elif steps > 1 and "persistent" in found and width <= _WIDEST_HELD:
         kind = "persistent"
@@ -152,18 +158,18 @@ def possible(
 
     Arguments as of `choose`.
     """
-    width, is_long = _width(loop, sizes), _is_long(loop)
+    width, is_long, is_wide = _width(loop, sizes), _is_long(loop, itemsize), _is_wide(loop)
     weights = itemsize * sum(sizes[rows] * sizes[columns] for rows, columns in loop.matrices)
-    units = 32 if itemsize > 4 or is_long else 64
-    depth = 64 if itemsize == 2 else 16 if loop.reverse else 32
+    units = 32 if itemsize > 4 or is_long or (itemsize == 4 and not loop.reverse) else 64
+    depth = 16 if itemsize > 2 else 32 if is_wide and loop.reverse else 64
     found = {
         "streamed": KernelChoice("streamed", units=units, depth=depth),
         "stepped": KernelChoice("stepped", units=units),
     }
-    if weights <= limits.shared and not (is_long and loop.reverse):
-        # Without tensor cores a thread holds more of a product, and in reverse of a step: more threads share these.
-        crowded = itemsize == 4 and loop.reverse
-        found["resident"] = KernelChoice("resident", warps=4 if block_of(width) <= 32 and not crowded else 8)
+    crowded = (is_long and (loop.reverse or itemsize > 4)) or (is_wide and itemsize > 2)
+    if weights <= limits.shared and not crowded:
+        # In float32, without tensor cores, a thread holds more of a product: more threads share it.
+        found["resident"] = KernelChoice("resident", warps=4 if block_of(width) <= 32 and itemsize != 4 else 8)
     persistent = _persistent(loop, sizes, batch, itemsize, limits)
     return found if persistent is None else {**found, "persistent": persistent}
 
@@ -172,9 +178,14 @@ def _width(loop: Loop, sizes: Mapping[str, int]) -> int:
     return max((sizes[size] for size in loop.named_sizes), default=1)
 
 
-def _is_long(loop: Loop) -> bool:
+def _is_long(loop: Loop, itemsize: int) -> bool:
     """Say whether a step has so many values, as one with layer norm, that fewer units fit into the registers."""
-    return len(loop.graph.nodes) > _LONG_STEP
+    return len(loop.graph.nodes) > (_LONG_STEP_FP64 if itemsize > 4 else _LONG_STEP)
+
+
+def _is_wide(loop: Loop) -> bool:
+    """Say whether a step has so many matrices that their products take most registers."""
+    return len(loop.matrices) > _MOST_MATRICES
 
 
 def _persistent(
@@ -198,5 +209,6 @@ def _persistent(
         # Beside the weights, an operand of one product waits in shared memory.
         fits = itemsize * (depth * units + 16 * block_of(width)) <= limits.shared
         if programs <= limits.processors and fits:
-            return KernelChoice("persistent", units=units, warps=max(4, units // 8), held=False)
+            warps, at_a_time = max(4, units // 8), 16 if itemsize > (2 if _is_wide(loop) else 4) else 32
+            return KernelChoice("persistent", units=units, depth=at_a_time, warps=warps, held=False)
     return None
