@@ -91,7 +91,8 @@ def everything(ratio, seconds):
     for suite in SUITES.values():
         jobs = ("step",) if suite.name == "step" else ("forward", "training")
         found[suite.name] = [
-            part.case(job) | {"ratios": Anything(), "seconds": Seconds(), "absent": {}, "wrong": {}}
+            part.case(job)
+            | {"ratios": Anything(), "seconds": Seconds(), "absent": {}, "wrong": {}, "share_of_limit": ratio}
             for part in suite.parts
             for job in jobs
         ]

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -67,6 +68,39 @@ def test_webassembly_in_its_folder_and_alone(tmp_path):
 def test_the_export_of_other_weights_is_found(folder):
     with pytest.raises(CheckFailed, match=r"whole: the output 'layer2' is .* at step 1 of 40, and the model gives"):
         verify(network("gru", seed=1), folder, X)
+
+
+NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?f\b")
+
+
+@pytest.mark.parametrize(("size", "verdicts"), [(1e-7, {True}), (3e-5, {True, False}), (1e-3, {False}), (1.0, {False})])
+def test_damage_is_found_by_the_export_itself_as_well_or_by_neither(size, verdicts, folder):
+    code = folder / "net.c"
+    whole, rng, found = code.read_text(encoding="utf-8"), np.random.default_rng(0), set()
+    arrays = re.finditer(r"static const float \w+\[\d+\] = \{[^}]*\}", whole)
+    numbers = [one for array in arrays for one in NUMBER.finditer(whole, array.start(), array.end())]
+    weights = [one for one in numbers if float(one[0][:-1])]  # zeros fill up rows, and nothing reads them
+    for place in rng.choice(len(weights), 4, replace=False):
+        one = weights[place]
+        damaged = f"{float(one[0][:-1]) + size:.9g}f"
+        code.write_text(whole[: one.start()] + damaged + whole[one.end() :], encoding="utf-8")
+        checked = (
+            subprocess.run(
+                ["make", "-C", folder, "check", f"CC={' '.join(HOUSE)}"], capture_output=True, check=False
+            ).returncode
+            == 0
+        )
+        assert passes(folder) == checked, (one[0], damaged)
+        found.add(checked)
+    assert found <= verdicts
+
+
+def passes(folder):
+    try:
+        verify(NET, folder, X)
+    except CheckFailed:
+        return False
+    return True
 
 
 def test_a_state_that_gets_lost_is_found(folder):

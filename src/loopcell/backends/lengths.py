@@ -108,7 +108,7 @@ class Lengths:
 
     @cached_property
     def valid_steps(self) -> int:
-        """How many steps all rows have together, where some end early."""
+        """The number of steps of all rows together, where some end early."""
         return 0 if self._sorted is None else int(self._sorted[0].sum())
 
     @property

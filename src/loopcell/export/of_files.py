@@ -24,7 +24,7 @@ def verify(
     inputs: Data,
     *,
     original: Mapping[str, npt.ArrayLike] | None = None,
-    tolerance: float = 1e-4,
+    tolerance: float | None = None,
 ) -> Verified:
     """Hold an exported model against its original: offline == chunked == stepped == exported.
 
@@ -41,9 +41,10 @@ def verify(
         inputs: a sequence by the name of each input, [T, n], or [T] of tokens; or a `StepCheck`.
         original: what the trained model answers to the whole of it, where it is one sequence, [T, n] by output, to be
             compared as well.
-        tolerance: the largest difference that passes, for numbers up to 1; relative to them beyond. Weights in
-            bfloat16 or int8 and fixed point move the answers by more: the report of the export says how much. Damage
-            that moves them by less passes.
+        tolerance: the largest difference that passes, for numbers up to 1; relative to them beyond. None: what rounding
+            to float32 explains on these inputs, as in the export's own `make check`; damage that moves the answers by
+            less passes. Weights in bfloat16 or int8 and fixed point move them by more: the report of the export says
+            how much.
 
     Raises:
         CheckFailed: they differ; the message names the way of running, the output and the step.

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcell.errors import CheckFailed, InputError
+from loopcell.export.rounding import SINGLE, difference, explained_error, moved_model, moved_values, stepped
 from loopcell.export.step_model import StepCheck, StepModel, StepRun, step_model_of
 from loopcell.export.step_model.checks import Data, check_of, growing_cuts
 
@@ -28,6 +29,8 @@ Sequences = Mapping[str, npt.ArrayLike]
 Arrays = dict[str, npt.NDArray[Any]]
 CHUNK = 5
 """Steps between two times that a state is saved and loaded."""
+OWN = 1e-4
+"""The difference from the model's own runs that passes, relative to numbers beyond 1: those are float32 too."""
 
 
 @runtime_checkable
@@ -86,7 +89,7 @@ def verify_run(
     inputs: Data,
     *,
     original: Mapping[str, npt.ArrayLike] | None = None,
-    tolerance: float = 1e-4,
+    tolerance: float | None = None,
 ) -> Verified:
     """Hold an exported model that runs against its original; see `loopcell.export.verify`, which opens files too.
 
@@ -100,7 +103,8 @@ def verify_run(
         inputs: a sequence by the name of each input, [T, n], or [T] of tokens; or a `StepCheck`.
         original: what the trained model answers to the whole of it, where it is one sequence, [T, n] by output, to be
             compared as well.
-        tolerance: the largest difference that passes, for numbers up to 1; relative to them beyond.
+        tolerance: the largest difference that passes, for numbers up to 1; relative to them beyond. None: what rounding
+            to float32 explains on these inputs, which is what an exporter itself demands of weights in float32.
 
     Raises:
         CheckFailed: they differ; the message names the way of running, the output and the step.
@@ -121,7 +125,7 @@ def _verified(
     exported: Runs,
     check: StepCheck,
     original: Mapping[str, npt.ArrayLike] | None,
-    tolerance: float,
+    tolerance: float | None,
 ) -> Verified:
     """Hold an export against one sequence; arguments and errors as `verify_run`."""
     arrays = {name: np.asarray(value) for name, value in check.inputs.items()}
@@ -130,8 +134,19 @@ def _verified(
     found = _runs(exported, arrays, steps)
     if original is not None:
         found["original"] = {name: np.asarray(value) for name, value in original.items()}
-    errors = {way: _compared(way, expected, given, tolerance) for way, given in found.items()}
-    return Verified(steps, errors | demand_own(check, expected, tolerance))
+    explained = _explained(step_model, arrays, expected) if tolerance is None else 0.0
+    errors = {way: _compared(way, expected, given, tolerance or 0.0, explained) for way, given in found.items()}
+    return Verified(steps, errors | demand_own(check, expected, tolerance or OWN, explained))
+
+
+def _explained(model: StepModel, inputs: Arrays, expected: Arrays) -> float:
+    """Return the largest error that rounding to float32 explains."""
+    if not expected:  # there is no step
+        return 0.0
+    rng = np.random.default_rng(1)
+    moved = moved_model(model, rng, SINGLE)
+    nearby = {name: moved_values(values, rng, SINGLE) for name, values in inputs.items()}
+    return explained_error(expected, difference(stepped(moved, nearby), expected))
 
 
 def _runs(exported: Runs, inputs: Arrays, steps: int) -> dict[str, Arrays]:
@@ -148,13 +163,14 @@ def _runs(exported: Runs, inputs: Arrays, steps: int) -> dict[str, Arrays]:
     return found
 
 
-def demand_own(check: StepCheck, expected: Arrays, tolerance: float) -> dict[str, float]:
+def demand_own(check: StepCheck, expected: Arrays, tolerance: float, explained: float = 0.0) -> dict[str, float]:
     """Hold a step in double precision against the model's own runs; gives the largest difference of each way.
 
     Args:
         check: the runs.
         expected: the answers of the step, [T, n] by output.
         tolerance: the largest difference that passes, for numbers up to 1; relative to them beyond.
+        explained: a difference that passes in any case.
 
     Raises:
         CheckFailed: they differ: the step is not the model.
@@ -164,7 +180,7 @@ def demand_own(check: StepCheck, expected: Arrays, tolerance: float) -> dict[str
         there = run.steps < len(next(iter(expected.values())))
         same = {name: expected[name][run.steps[there]] for name in run.answers}
         own = {name: value[there] for name, value in run.answers.items()}
-        found[way] = _compared(way, same, own, tolerance, run.steps[there])
+        found[way] = _compared(way, same, own, tolerance, explained, run.steps[there])
     return found
 
 
@@ -191,7 +207,12 @@ def _fed(run: InChunks, inputs: Arrays, cuts: list[int]) -> Arrays:
 
 
 def _compared(
-    way: str, expected: Arrays, found: Arrays, tolerance: float, steps: npt.NDArray[np.int64] | None = None
+    way: str,
+    expected: Arrays,
+    found: Arrays,
+    tolerance: float,
+    explained: float,
+    steps: npt.NDArray[np.int64] | None = None,
 ) -> float:
     """Return the largest difference of all outputs; equal infinities and NaN in both places are no difference."""
     largest = 0.0
@@ -203,14 +224,15 @@ def _compared(
         with np.errstate(invalid="ignore"):
             same = (given == right) | (np.isnan(given) & np.isnan(right))
             off = np.where(same, 0.0, np.nan_to_num(np.abs(given - right), nan=np.inf, posinf=np.inf))
-            over = off > tolerance * np.maximum(1.0, np.nan_to_num(np.abs(right), nan=0.0, posinf=0.0))
+            passes = np.maximum(explained, tolerance * np.maximum(1.0, np.nan_to_num(np.abs(right), posinf=0.0)))
+        over = off > passes
         if over.any():
             at = tuple(int(place) for place in np.argwhere(over)[0])
             step, last = (at[0] + 1, len(right)) if steps is None else (int(steps[at[0]]) + 1, int(steps[-1]) + 1)
             where = "the model" if steps is None else "its step"
             raise CheckFailed(
                 f"{way}: the output {name!r} is {given[at]:.6g} at step {step} of {last}, and {where} gives "
-                f"{right[at]:.6g}, off by {off[at]:.2g} where {tolerance:.2g} is allowed: the export does not compute "
+                f"{right[at]:.6g}, off by {off[at]:.2g} where {passes[at]:.2g} is allowed: the export does not compute "
                 "what the model does, or has weights of fewer bits, for which its report says how far it is off"
             )
         largest = max(largest, float(off.max(initial=0.0)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,19 +14,15 @@ from loopcell.export.c.product import ProductForm
 from loopcell.export.c.source import CSource
 from loopcell.export.c.weight_kinds import as_stored
 from loopcell.export.drawn import drawn
-from loopcell.export.step_model import Equations, Lookup, Stage, StepCheck, StepModel, StepRun
+from loopcell.export.rounding import difference, explained_error, moved_model, moved_values, stepped
+from loopcell.export.step_model import StepCheck, StepModel
 from loopcell.export.step_model.checks import MOST_STEPS, Data, check_of, demand_data
-from loopcell.export.verifying import CHUNK, TakesSteps, demand_own
+from loopcell.export.verifying import CHUNK, OWN, TakesSteps, demand_own
 
 Array: TypeAlias = npt.NDArray[Any]
 Arrays: TypeAlias = Mapping[str, Array]
 STEPS = 64
 """Steps of random data."""
-OWN = 1e-4
-"""The difference from the model's own runs that passes, relative to numbers beyond 1: those are float32 too."""
-_CLOSE, _TIMES = 2e-5, 30
-"""The error that is always allowed, in units of the largest answer or of 1; and how many times the difference that one
-rounding of each weight and input makes."""
 _UNLIKE = 300  # times smaller, an input has 7 bits left of 15
 
 
@@ -86,7 +82,7 @@ def record(source: CSource, data: Data | None, model: object = None) -> Recorded
     assert isinstance(source.form, ProductForm)  # whole numbers have a record of their own
     kind = source.form.kind
     stored = as_stored(source.model, kind)
-    return _recorded(source, stored, _rounded(stored, np.random.default_rng(1), kind.grain), data, model)
+    return _recorded(source, stored, moved_model(stored, np.random.default_rng(1), kind.grain), data, model)
 
 
 def _recorded(source: CSource, stored: StepModel, rounded: StepModel, data: Data | None, model: object) -> Recorded:
@@ -113,10 +109,9 @@ def _recorded(source: CSource, stored: StepModel, rounded: StepModel, data: Data
     assert isinstance(source.form, ProductForm)
     kind, rng = source.form.kind, np.random.default_rng(2)
     meant = answers if kind.c_type == "float" else stepped(stored, inputs)
-    nearby = {name: _moved(values, rng, kind.grain) for name, values in inputs.items()}
+    nearby = {name: moved_values(values, rng, kind.grain) for name, values in inputs.items()}
     moved = difference(stepped(rounded, nearby), meant)
-    scale = max(1.0, *(float(np.abs(values).max(initial=0)) for values in answers.values()))
-    allowed = max(_CLOSE * scale, _TIMES * moved)
+    allowed = explained_error(answers, moved)
     check = data if isinstance(data, StepCheck) else check_of(model, inputs)
     own = demand_own(check, answers, max(OWN, allowed))
     advice = _of_unlike_sizes(inputs) if kind.c_type == "int8_t" else ""
@@ -168,11 +163,6 @@ def _demand_equal(program: TakesSteps, recorded: Recorded) -> float:
     return worst
 
 
-def difference(left: Arrays, right: Arrays) -> float:
-    """Return the largest difference of two runs."""
-    return max(float(np.abs(left[name] - values).max(initial=0)) for name, values in right.items())
-
-
 def _with_gaps(values: Array) -> Array:
     gaps = np.random.default_rng(2).random(values.shape) < 0.1
     return np.where(gaps, np.float32(np.nan), values) if values.dtype.kind == "f" else values
@@ -197,34 +187,6 @@ def drift(program: TakesSteps, model: StepModel, recorded: Recorded, steps: int)
     worst = np.max([np.abs(found[name] - values).max(axis=1) for name, values in expected.items()], axis=0)
     marks = [10**power for power in range(len(str(steps))) if 10**power <= steps]
     return {mark: float(worst[:mark].max()) for mark in dict.fromkeys([*marks, steps])}
-
-
-def stepped(model: StepModel, inputs: Arrays) -> dict[str, npt.NDArray[np.float64]]:
-    """Take a step for each row, in double precision."""
-    run = StepRun(model)
-    steps = len(next(iter(inputs.values())))
-    rows = [run.step(**{name: values[step] for name, values in inputs.items()}) for step in range(steps)]
-    return {output.name: np.array([row[output.name] for row in rows]) for output in model.outputs}
-
-
-def _rounded(model: StepModel, rng: np.random.Generator, grain: float) -> StepModel:
-    """Return the model with each weight moved by about as much as a step rounds it."""
-    return replace(model, stages=tuple(_rounded_stage(stage, rng, grain) for stage in model.stages))
-
-
-def _rounded_stage(stage: Stage, rng: np.random.Generator, grain: float) -> Stage:
-    if isinstance(stage, Equations):
-        return replace(
-            stage, parameters={name: _moved(values, rng, grain) for name, values in stage.parameters.items()}
-        )
-    return replace(stage, table=_moved(stage.table, rng, grain)) if isinstance(stage, Lookup) else stage
-
-
-def _moved(values: Array, rng: np.random.Generator, grain: float) -> Array:
-    if values.dtype.kind != "f":
-        return values
-    moved: Array = values * (1 + grain * rng.choice([-1.0, 1.0], values.shape))
-    return moved
 
 
 def checked(model: StepModel, data: Mapping[str, npt.ArrayLike], most: int | None = MOST_STEPS) -> dict[str, Array]:

@@ -13,10 +13,11 @@ from loopcell.errors import CheckFailed, UsageError
 from loopcell.export.c.fixed.model import FixedModel, fixed_model
 from loopcell.export.c.fixed.run import FixedRun
 from loopcell.export.c.fixed.source import FixedForm, FixedSource
-from loopcell.export.c.verify import OWN, Recorded, checked, difference, stepped
+from loopcell.export.c.verify import Recorded, checked
+from loopcell.export.rounding import difference, stepped
 from loopcell.export.step_model import StepCheck, StepModel
 from loopcell.export.step_model.checks import Data, demand_data
-from loopcell.export.verifying import TakesSteps, demand_own
+from loopcell.export.verifying import OWN, TakesSteps, demand_own
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 _USELESS = 0.1
