@@ -296,11 +296,12 @@ class KernelRunner:
             raise TensorError(f"kernels read one dtype; got {', '.join(sorted({str(one.dtype) for one in tensors}))}")
         batch = tensors[0].shape[1]
         crew = self.crew(lengths.steps, batch)
-        if lengths.order is None and lengths.reset is None:
+        whole = lengths.lengths is None or lengths.order is None
+        if whole and lengths.reset is None:
             return self._plain_call(bound, lengths.steps, batch, crew), tensors
         if lengths.reset is not None and not lengths.reset.is_contiguous():  # kernels read it as it lies
             lengths = Lengths(lengths.steps, lengths.lengths, lengths.reset.contiguous())
-        rows = lengths.steps * batch if lengths.order is None else lengths.valid_steps
+        rows = lengths.steps * batch if whole else lengths.valid_steps
         return KernelCall(bound, Launch(lengths, batch, crew.threads, rows, crew.team)), tensors
 
     def crew(self, steps: int, batch: int) -> Crew:

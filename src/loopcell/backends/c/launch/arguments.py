@@ -109,7 +109,8 @@ class Launch:
     @property
     def is_plain(self) -> bool:
         """True if all rows run from the first step to the last, and none starts afresh."""
-        return self.lengths.order is None and self.lengths.reset is None
+        lengths = self.lengths
+        return (lengths.lengths is None or lengths.order is None) and lengths.reset is None
 
     @property
     def index(self) -> Tensor | None:

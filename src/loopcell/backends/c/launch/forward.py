@@ -80,7 +80,7 @@ class SavedLayout:
         steps = empty(like, (lengths.steps + 1, launch.batch, self.output_width)) if together else None
         width = self.width_without_output if together else self.width
         block = empty(like, (launch.saved_rows, width))
-        if lengths.order is not None:
+        if lengths.lengths is not None and lengths.order is not None:
             block[lengths.valid_steps :] = 0  # the operator makes room for padding too, which no step fills
         return SavedForBackward(self, block, steps)
 
