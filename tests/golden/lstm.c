@@ -111,6 +111,12 @@ static void forward_share(arguments *restrict a, share s, int64_t piece, member 
         }
         meet(me);
     }
+    if (!me->number && a->length) for (int64_t t = 0; t < a->T; t++) {
+        for (int64_t r = running(a, s, t); r < s.count; r++) {
+            const int64_t b = batch_row(a, s, r);
+            memset(to_output + t * to_output_t + b * to_output_b, 0, (size_t)n_hidden * sizeof(real));
+        }
+    }
     for (int64_t t0 = 0; t0 < a->T; t0 += a->chunk) {
         const int64_t t1 = t0 + a->chunk < a->T ? t0 + a->chunk : a->T;
         {
@@ -374,6 +380,12 @@ static void forward_and_keep_share(arguments *restrict a, share s, int64_t piece
             memcpy((r < staying ? of_before_c + (later + r * s.every) * of_before_c_b : to_state_c + b * to_state_c_b), of_state_c + b * of_state_c_b, (size_t)n_hidden * sizeof(real));
         }
         meet(me);
+    }
+    if (!me->number && a->length) for (int64_t t = 0; t < a->T; t++) {
+        for (int64_t r = running(a, s, t); r < s.count; r++) {
+            const int64_t b = batch_row(a, s, r);
+            memset(to_output + t * to_output_t + b * to_output_b, 0, (size_t)n_hidden * sizeof(real));
+        }
     }
     for (int64_t t0 = 0; t0 < a->T; t0 += a->chunk) {
         const int64_t t1 = t0 + a->chunk < a->T ? t0 + a->chunk : a->T;
